@@ -1,1 +1,3 @@
-
+pub mod event;
+pub mod mp4;
+pub mod plan;

@@ -1,0 +1,107 @@
+//! What makes two requests the same clip, and how an object says which clip it is.
+
+use sha2::{Digest, Sha256};
+
+use super::ExportRequest;
+use crate::plan::rfc3339;
+
+/// Metadata name of the fingerprint.
+pub(super) const FINGERPRINT: &str = "clip-fingerprint";
+
+/// Metadata name of the export that wrote the object: the request id of the Lambda invocation.
+pub(super) const EXPORT_ID: &str = "clip-export-id";
+
+/// Bytes of a Lambda request id, a UUID in text.
+const EXPORT_ID_BYTES: usize = 36;
+
+impl ExportRequest {
+    /// SHA-256, in hexadecimal, over all that decides which media the clip holds: stream, selector,
+    /// range and boundary. Two requests with one fingerprint ask for the same clip, wherever it goes.
+    ///
+    /// A stream by name and the same stream by ARN count as two: telling them apart costs an error
+    /// that a person can read, taking them for one could hide that they are not.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for line in [
+            // A change of what the lines mean must change every fingerprint.
+            "clip-export 1",
+            self.stream.as_given(),
+            self.selector.as_str(),
+            &self.range.start().as_millisecond().to_string(),
+            &self.range.end().as_millisecond().to_string(),
+            self.boundary.as_str(),
+        ] {
+            hash.update(line.as_bytes());
+            hash.update(b"\n");
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The user metadata of the object: what the request says, and ours, which tells a person and
+    /// a later export what the object is. `export_id` is the request id of the invocation.
+    #[must_use]
+    pub fn object_metadata(&self, export_id: &str) -> Vec<(String, String)> {
+        let mut metadata = self.destination.metadata.clone();
+        metadata.extend(self.own_metadata().map(|(name, value)| (name.to_owned(), value)));
+        metadata.push((EXPORT_ID.to_owned(), export_id.to_owned()));
+        metadata
+    }
+
+    /// Bytes that [`Self::object_metadata`] takes, names and values together.
+    pub(super) fn metadata_bytes(&self) -> usize {
+        let own = self.own_metadata().map(|(name, value)| name.len() + value.len());
+        let asked = self
+            .destination
+            .metadata
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        own.chain(asked).sum::<usize>() + EXPORT_ID.len() + EXPORT_ID_BYTES
+    }
+
+    fn own_metadata(&self) -> impl Iterator<Item = (&'static str, String)> {
+        [
+            ("clip-stream", self.stream.name().to_owned()),
+            ("clip-start", rfc3339(self.range.start())),
+            ("clip-end", rfc3339(self.range.end())),
+            ("clip-selector", self.selector.as_str().to_owned()),
+            ("clip-boundary", self.boundary.as_str().to_owned()),
+            (FINGERPRINT, self.fingerprint()),
+        ]
+        .into_iter()
+    }
+}
+
+/// Whose work an existing object is, read from its metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This very export wrote it, and had the answer got lost or come late.
+    ThisExport,
+    /// An earlier or concurrent export of the same clip wrote it.
+    SameClip,
+    /// It is something else.
+    Other,
+}
+
+impl Origin {
+    /// Compares an object's metadata with a request and the export that serves it.
+    pub fn of<'a>(
+        metadata: impl IntoIterator<Item = (&'a str, &'a str)>,
+        request: &ExportRequest,
+        export_id: &str,
+    ) -> Self {
+        let (mut same_clip, mut same_export) = (false, false);
+        for (name, value) in metadata {
+            match name {
+                FINGERPRINT => same_clip = value == request.fingerprint(),
+                EXPORT_ID => same_export = value == export_id,
+                _ => {}
+            }
+        }
+        match (same_clip, same_export) {
+            (true, true) => Self::ThisExport,
+            (true, false) => Self::SameClip,
+            (false, _) => Self::Other,
+        }
+    }
+}

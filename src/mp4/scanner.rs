@@ -1,0 +1,366 @@
+//! Walks the top-level boxes of a clip that arrives in pieces.
+
+use super::error::Mp4Error;
+use super::header::{BoxHeader, Extent, FourCC};
+use super::movie::Movie;
+
+const FTYP: FourCC = FourCC(*b"ftyp");
+const MOOV: FourCC = FourCC(*b"moov");
+const MDAT: FourCC = FourCC(*b"mdat");
+const MOOF: FourCC = FourCC(*b"moof");
+
+/// Largest `moov` that is kept in memory, in bytes.
+///
+/// A clip of 200 fragments of 20 s at 60 frames a second with B-frames and 48 kHz audio has about
+/// 7 MB of sample tables; twice that is still a small part of a 256 MB function.
+pub const MAX_MOOV_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Watches the bytes of an MP4 go by.
+#[derive(Debug)]
+pub struct Scanner {
+    phase: Phase,
+    /// Bytes seen so far.
+    position: u64,
+    moov: Option<Vec<u8>>,
+    moov_first: bool,
+    ftyp_seen: bool,
+    mdat_seen: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Between boxes: the bytes of the next header so far.
+    Header {
+        bytes: [u8; BoxHeader::MAX_LENGTH],
+        length: usize,
+    },
+    /// Inside `moov`.
+    Keep { kept: Vec<u8>, remaining: u64 },
+    /// Inside a box whose content does not matter here.
+    Pass { box_type: FourCC, remaining: u64 },
+    /// Inside a box that reaches to the end of the file.
+    PassToEnd,
+}
+
+const BETWEEN_BOXES: Phase = Phase::Header {
+    bytes: [0; BoxHeader::MAX_LENGTH],
+    length: 0,
+};
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scanner {
+    /// A scanner that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            phase: BETWEEN_BOXES,
+            position: 0,
+            moov: None,
+            moov_first: false,
+            ftyp_seen: false,
+            mdat_seen: false,
+        }
+    }
+
+    /// Bytes seen so far, including those skipped.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Whether `moov` has been seen whole.
+    #[must_use]
+    pub fn has_moov(&self) -> bool {
+        self.moov.is_some()
+    }
+
+    /// Looks at the next bytes of the file.
+    ///
+    /// # Errors
+    ///
+    /// As soon as the bytes cannot become a whole MP4 any more. The scanner must not be used after that.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), Mp4Error> {
+        while !bytes.is_empty() {
+            let taken = match &mut self.phase {
+                Phase::Header {
+                    bytes: header,
+                    length,
+                } => {
+                    // One byte at a time: a header is short, and how long it is shows on the way.
+                    if let (Some(slot), Some(byte)) = (header.get_mut(*length), bytes.first()) {
+                        *slot = *byte;
+                        *length += 1;
+                    }
+                    if let Some(read) = header.get(..*length).map(BoxHeader::read).transpose()?.flatten() {
+                        self.enter(read)?;
+                    }
+                    1
+                }
+                Phase::Keep { kept, remaining } => {
+                    let taken = clamp(bytes.len(), *remaining);
+                    kept.extend_from_slice(&bytes[..taken]);
+                    *remaining -= taken as u64;
+                    if *remaining == 0 {
+                        self.moov = Some(std::mem::take(kept));
+                        self.phase = BETWEEN_BOXES;
+                    }
+                    taken
+                }
+                Phase::Pass { remaining, .. } => {
+                    let taken = clamp(bytes.len(), *remaining);
+                    *remaining -= taken as u64;
+                    if *remaining == 0 {
+                        self.phase = BETWEEN_BOXES;
+                    }
+                    taken
+                }
+                Phase::PassToEnd => bytes.len(),
+            };
+            self.position += taken as u64;
+            bytes = &bytes[taken..];
+        }
+        Ok(())
+    }
+
+    /// Bytes that follow and whose content does not matter: a reader that can seek may
+    /// [`skip`](Self::skip) them.
+    #[must_use]
+    pub fn skippable(&self) -> u64 {
+        match self.phase {
+            Phase::Pass { remaining, .. } => remaining,
+            _ => 0,
+        }
+    }
+
+    /// Takes all [`skippable`](Self::skippable) bytes for seen.
+    pub fn skip(&mut self) {
+        if let Phase::Pass { remaining, .. } = self.phase {
+            self.position += remaining;
+            self.phase = BETWEEN_BOXES;
+        }
+    }
+
+    /// Says what the file holds. To be called when its last byte has been pushed.
+    ///
+    /// # Errors
+    ///
+    /// If the file ended inside a box, lacks `ftyp`, `moov` or `mdat`, or if its `moov` is not one.
+    pub fn finish(self) -> Result<Movie, Mp4Error> {
+        match self.phase {
+            Phase::Header { length: 0, .. } | Phase::PassToEnd => {}
+            Phase::Header { length, .. } => {
+                return Err(Mp4Error::Truncated {
+                    box_type: FourCC(*b"    "),
+                    missing: 8u64.saturating_sub(length as u64).max(1),
+                });
+            }
+            Phase::Keep { remaining, .. } => {
+                return Err(Mp4Error::Truncated {
+                    box_type: MOOV,
+                    missing: remaining,
+                });
+            }
+            Phase::Pass { box_type, remaining } => {
+                return Err(Mp4Error::Truncated {
+                    box_type,
+                    missing: remaining,
+                });
+            }
+        }
+        for (seen, box_type) in [(self.ftyp_seen, FTYP), (self.mdat_seen, MDAT)] {
+            if !seen {
+                return Err(Mp4Error::Missing { box_type });
+            }
+        }
+        let moov = self.moov.ok_or(Mp4Error::Missing { box_type: MOOV })?;
+        Movie::read(&moov, self.moov_first, self.position)
+    }
+
+    fn enter(&mut self, header: BoxHeader) -> Result<(), Mp4Error> {
+        let box_type = header.box_type;
+        if !self.ftyp_seen && box_type != FTYP {
+            return Err(Mp4Error::Invalid {
+                box_type,
+                rule: "it stands where ftyp has to stand, at the start of the file",
+            });
+        }
+        match box_type {
+            FTYP => self.ftyp_seen = true,
+            MDAT => self.mdat_seen = true,
+            MOOF => {
+                return Err(Mp4Error::Unsupported {
+                    box_type,
+                    what: "a fragmented MP4",
+                });
+            }
+            _ => {}
+        }
+        self.phase = match header.extent {
+            Extent::ToEnd if box_type == MDAT => Phase::PassToEnd,
+            Extent::ToEnd => {
+                return Err(Mp4Error::Unsupported {
+                    box_type,
+                    what: "a box other than mdat that reaches to the end of the file",
+                });
+            }
+            Extent::Payload(remaining) if box_type == MOOV => {
+                if self.moov.is_some() {
+                    return Err(Mp4Error::Invalid {
+                        box_type,
+                        rule: "it stands in the file twice",
+                    });
+                }
+                if remaining > MAX_MOOV_BYTES || remaining == 0 {
+                    return Err(Mp4Error::Unsupported {
+                        box_type,
+                        what: "an empty moov, or one of more than 16 MiB",
+                    });
+                }
+                self.moov_first = !self.mdat_seen;
+                // Not allocated at once: a size is only a claim until the bytes are there.
+                Phase::Keep {
+                    kept: Vec::new(),
+                    remaining,
+                }
+            }
+            Extent::Payload(0) => BETWEEN_BOXES,
+            Extent::Payload(remaining) => Phase::Pass { box_type, remaining },
+        };
+        Ok(())
+    }
+}
+
+fn clamp(available: usize, remaining: u64) -> usize {
+    usize::try_from(remaining).map_or(available, |remaining| remaining.min(available))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::movie::test_movie::moov;
+    use super::*;
+
+    fn boxed(box_type: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(payload.len() + 8).expect("small");
+        [&size.to_be_bytes(), box_type.as_slice(), payload].concat()
+    }
+
+    fn scan(bytes: &[u8]) -> Result<Movie, Mp4Error> {
+        let mut scanner = Scanner::new();
+        scanner.push(bytes)?;
+        scanner.finish()
+    }
+
+    fn moov_first() -> Vec<u8> {
+        [
+            boxed(b"ftyp", b"isom"),
+            boxed(b"moov", &moov()),
+            boxed(b"mdat", &[7; 100]),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn moov_may_come_first_or_last() {
+        assert!(scan(&moov_first()).expect("whole").moov_first);
+        let last = [
+            boxed(b"ftyp", b"isom"),
+            boxed(b"mdat", &[7; 600]),
+            boxed(b"moov", &moov()),
+        ]
+        .concat();
+        assert!(!scan(&last).expect("whole").moov_first);
+    }
+
+    #[test]
+    fn every_cut_is_noticed() {
+        let whole = moov_first();
+        for length in 0..whole.len() {
+            assert!(
+                scan(&whole[..length]).is_err(),
+                "cut at {length} of {}",
+                whole.len()
+            );
+        }
+        assert!(scan(&whole).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_mp4_is_refused_at_once() {
+        for bytes in [
+            b"<html>nonsense</html>".to_vec(),
+            boxed(b"mdat", b"media"),
+            [boxed(b"ftyp", b"isom"), boxed(b"moof", b"")].concat(),
+            [
+                boxed(b"ftyp", b"isom"),
+                boxed(b"moov", &moov()),
+                boxed(b"moov", &moov()),
+            ]
+            .concat(),
+            [boxed(b"ftyp", b"isom"), b"\x7f\xff\xff\xffmoov".to_vec()].concat(),
+            [boxed(b"ftyp", b"isom"), b"\0\0\0\0moov".to_vec()].concat(),
+        ] {
+            assert!(Scanner::new().push(&bytes).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn media_can_be_skipped() {
+        let file = [
+            boxed(b"ftyp", b"isom"),
+            boxed(b"mdat", &[7; 600]),
+            boxed(b"moov", &moov()),
+        ]
+        .concat();
+        let media = boxed(b"ftyp", b"isom").len() + 8;
+        let mut scanner = Scanner::new();
+        scanner.push(&file[..media]).expect("valid");
+        assert_eq!(scanner.skippable(), 600);
+        scanner.skip();
+        assert_eq!(scanner.position(), media as u64 + 600);
+        scanner.push(&file[media + 600..]).expect("valid");
+        assert!(scanner.has_moov());
+        assert!(scanner.finish().is_ok());
+    }
+
+    #[test]
+    fn an_mdat_may_reach_to_the_end() {
+        let file = [
+            boxed(b"ftyp", b"isom"),
+            boxed(b"moov", &moov()),
+            b"\0\0\0\0mdat".to_vec(),
+            vec![7; 600],
+        ]
+        .concat();
+        assert!(scan(&file).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn the_pieces_do_not_matter(cuts in proptest::collection::vec(1usize..40, 0..200)) {
+            let whole = moov_first();
+            let mut scanner = Scanner::new();
+            let mut rest = whole.as_slice();
+            for cut in cuts {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                scanner.push(piece).expect("valid");
+                rest = after;
+            }
+            scanner.push(rest).expect("valid");
+            prop_assert_eq!(scanner.finish(), scan(&whole));
+        }
+
+        #[test]
+        fn noise_is_never_a_panic(noise in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let file = [boxed(b"ftyp", b"isom"), boxed(b"moov", &noise), boxed(b"mdat", &[7; 20])].concat();
+            let _ = scan(&file);
+            let _ = scan(&noise);
+        }
+    }
+}
