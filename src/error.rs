@@ -1,0 +1,499 @@
+//! The errors of an export and the one translation of them into what callers see.
+//!
+//! [`ErrorType`] is a contract: a closed list of labels that a Step Functions `Retry` or `Catch`
+//! can match as `errorType`. Every failure gets exactly one of them, and a message that says what
+//! happened, to which stream and range, under which AWS request id, and what to do.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_credential_types::provider::error::CredentialsError;
+use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
+
+use crate::event::Faults;
+use crate::kvs::FetchError;
+use crate::mp4::Mp4Error;
+use crate::plan::rfc3339;
+use crate::upload::UploadError;
+
+/// Why there is no clip.
+#[derive(Debug)]
+pub enum Error {
+    /// The event is not a request that can be served.
+    Request(Faults),
+    /// The environment variables of the function are wrong.
+    Settings(Faults),
+    /// The range has not ended, or only just, and there is nothing in the archive.
+    NotYetArchived {
+        /// End of the range.
+        end: Timestamp,
+        /// When it was asked for.
+        now: Timestamp,
+    },
+    /// The clip could not be had.
+    Fetch(FetchError),
+    /// What came is not a whole MP4.
+    Damaged(Mp4Error),
+    /// The clip could not be stored.
+    Upload(UploadError),
+    /// There is an object at the key, and the request does not want it replaced.
+    DestinationExists {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// Whether it is an earlier export of the same clip (and the request said `FAIL`).
+        same_clip: bool,
+    },
+    /// There was not enough time.
+    Deadline {
+        /// What was going on.
+        stage: &'static str,
+        /// Milliseconds that were left when the work began.
+        budget_ms: u64,
+    },
+    /// A defect of this function: it panicked.
+    Panic(String),
+}
+
+/// The closed list of labels: `errorType` of a failed invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorType {
+    /// The event, or the function's settings, cannot be served.
+    InvalidRequest,
+    /// There is no such stream in this account and region.
+    StreamNotFound,
+    /// The archive holds nothing in the range.
+    NoFragments,
+    /// The stream does not keep footage for that long, or not at all.
+    OutsideRetention,
+    /// The footage is still on its way into the archive.
+    NotYetArchived,
+    /// `GetClip` cannot make an MP4 of this media.
+    UnsupportedMedia,
+    /// The function may not do what it has to.
+    AccessDenied,
+    /// A quota is used up.
+    Throttled,
+    /// The clip broke off, stalled or was no whole MP4, each time it was fetched.
+    ClipDamaged,
+    /// Another object is at the key.
+    DestinationExists,
+    /// S3 refused the object or holds something else than was sent.
+    UploadFailed,
+    /// The time of the invocation was or would have been over.
+    DeadlineTooClose,
+    /// An AWS service failed or did not answer.
+    ServiceUnavailable,
+    /// A defect of this function, or an answer that it does not know.
+    Internal,
+}
+
+impl ErrorType {
+    /// Every label.
+    pub const ALL: [Self; 14] = [
+        Self::InvalidRequest,
+        Self::StreamNotFound,
+        Self::NoFragments,
+        Self::OutsideRetention,
+        Self::NotYetArchived,
+        Self::UnsupportedMedia,
+        Self::AccessDenied,
+        Self::Throttled,
+        Self::ClipDamaged,
+        Self::DestinationExists,
+        Self::UploadFailed,
+        Self::DeadlineTooClose,
+        Self::ServiceUnavailable,
+        Self::Internal,
+    ];
+
+    /// The label as callers match it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "InvalidRequest",
+            Self::StreamNotFound => "StreamNotFound",
+            Self::NoFragments => "NoFragments",
+            Self::OutsideRetention => "OutsideRetention",
+            Self::NotYetArchived => "NotYetArchived",
+            Self::UnsupportedMedia => "UnsupportedMedia",
+            Self::AccessDenied => "AccessDenied",
+            Self::Throttled => "Throttled",
+            Self::ClipDamaged => "ClipDamaged",
+            Self::DestinationExists => "DestinationExists",
+            Self::UploadFailed => "UploadFailed",
+            Self::DeadlineTooClose => "DeadlineTooClose",
+            Self::ServiceUnavailable => "ServiceUnavailable",
+            Self::Internal => "Internal",
+        }
+    }
+
+    /// Whether the same event can succeed later without anybody changing anything.
+    #[must_use]
+    pub fn retry_can_help(self) -> bool {
+        match self {
+            Self::NotYetArchived
+            | Self::Throttled
+            | Self::ClipDamaged
+            | Self::UploadFailed
+            | Self::DeadlineTooClose
+            | Self::ServiceUnavailable
+            | Self::Internal => true,
+            Self::InvalidRequest
+            | Self::StreamNotFound
+            | Self::NoFragments
+            | Self::OutsideRetention
+            | Self::UnsupportedMedia
+            | Self::AccessDenied
+            | Self::DestinationExists => false,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn cure(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "Correct the named fields.",
+            Self::StreamNotFound => {
+                "Check the name, the account and the region; the function must run in the stream's region."
+            }
+            Self::NoFragments => {
+                "Check that the camera was sending, that the selector fits the range (PRODUCER_TIMESTAMP is the camera's \
+                 clock), and that the range lies inside of the stream's retention period."
+            }
+            Self::OutsideRetention => {
+                "Ask for a range inside of the stream's retention period; a stream with a retention of 0 keeps nothing."
+            }
+            Self::NotYetArchived => {
+                "Try again when the range has ended and its last fragment (up to 20 s) is archived."
+            }
+            Self::UnsupportedMedia => {
+                "GetClip takes H.264 or H.265 with AAC, or H.264 with G.711 A-law, and codec parameters that do not change \
+                 inside of the range; ask for a range on one side of the change."
+            }
+            Self::AccessDenied => {
+                "Check the function's role: kinesisvideo:GetDataEndpoint and GetClip on the stream; s3:PutObject, \
+                 s3:GetObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on the key, s3:ListBucket and \
+                 s3:ListBucketMultipartUploads on the bucket, s3:PutObjectTagging for tags; kms:GenerateDataKey and \
+                 kms:Decrypt for keys of your own."
+            }
+            Self::Throttled => "Try again later, with fewer exports and viewers of the same stream at once.",
+            Self::ClipDamaged => "Try again; if it stays, ask for a shorter range.",
+            Self::DestinationExists => "Name another key, or say \"IfExists\": \"OVERWRITE\".",
+            Self::UploadFailed => {
+                "Check the bucket and its policies; try again if the message names a passing fault."
+            }
+            Self::DeadlineTooClose => "Give the function more time (Timeout), or ask for a shorter range.",
+            Self::ServiceUnavailable => "Try again later.",
+            Self::Internal => "Try again; if it stays, report the message and the log.",
+        }
+    }
+}
+
+impl fmt::Display for ErrorType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Error {
+    /// The error for a panic that was caught.
+    #[must_use]
+    pub fn panic(payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        Self::Panic(text.unwrap_or_else(|| "without words".to_owned()))
+    }
+
+    /// The label of this error.
+    #[must_use]
+    pub fn error_type(&self) -> ErrorType {
+        match self {
+            Self::Request(_) | Self::Settings(_) => ErrorType::InvalidRequest,
+            Self::NotYetArchived { .. } => ErrorType::NotYetArchived,
+            Self::Fetch(error) => of_fetch(error),
+            Self::Damaged(_) => ErrorType::ClipDamaged,
+            Self::Upload(error) => of_upload(error),
+            Self::DestinationExists { .. } => ErrorType::DestinationExists,
+            Self::Deadline { .. } => ErrorType::DeadlineTooClose,
+            Self::Panic(_) => ErrorType::Internal,
+        }
+    }
+
+    /// The id of the AWS request that failed, if one did.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Fetch(error) => error.request_id(),
+            Self::Upload(error) => error.request_id(),
+            _ => None,
+        }
+    }
+
+    /// What callers see: the label, and a message with the causes, `context` (the stream and the
+    /// range, if they are known), the request id and the cure.
+    #[must_use]
+    pub fn diagnostic(&self, context: Option<&str>) -> Diagnostic {
+        let mut message = chain(self);
+        let request_id = self.request_id().map(|id| format!("AWS request id {id}"));
+        let about: Vec<&str> = context.into_iter().chain(request_id.as_deref()).collect();
+        if !about.is_empty() {
+            message = format!("{message} ({})", about.join("; "));
+        }
+        let error_type = self.error_type();
+        Diagnostic {
+            error_type: error_type.as_str().to_owned(),
+            error_message: format!("{message}. {}", error_type.cure()),
+        }
+    }
+}
+
+/// An error and its causes, each said once.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn of_fetch(error: &FetchError) -> ErrorType {
+    let FetchError::Service {
+        operation,
+        status,
+        code,
+        message,
+        ..
+    } = error
+    else {
+        return match error {
+            FetchError::Body { .. } | FetchError::Stalled { .. } => ErrorType::ClipDamaged,
+            FetchError::NotSent { source, .. } => of_unsent(source.as_ref()),
+            _ => ErrorType::ServiceUnavailable,
+        };
+    };
+    if error.is_throttling() {
+        return ErrorType::Throttled;
+    }
+    match (code.as_deref().unwrap_or_default(), *status) {
+        ("ResourceNotFoundException", _) if message.contains("No fragments found") => ErrorType::NoFragments,
+        ("ResourceNotFoundException", _) => ErrorType::StreamNotFound,
+        ("NoDataRetentionException", _) => ErrorType::OutsideRetention,
+        ("InvalidArgumentException", _) if message.contains("retention period") => {
+            ErrorType::OutsideRetention
+        }
+        ("InvalidArgumentException", _) => ErrorType::InvalidRequest,
+        (
+            "InvalidCodecPrivateDataException"
+            | "MissingCodecPrivateDataException"
+            | "InvalidMediaFrameException"
+            | "UnsupportedStreamMediaTypeException",
+            _,
+        ) => ErrorType::UnsupportedMedia,
+        (_, 401 | 403) if !(*operation == "GetClip" && code.is_none()) => ErrorType::AccessDenied,
+        (code, _) if is_about_credentials(code) => ErrorType::AccessDenied,
+        (_, 403 | 404 | 500..) => ErrorType::ServiceUnavailable,
+        _ => ErrorType::Internal,
+    }
+}
+
+fn of_upload(error: &UploadError) -> ErrorType {
+    match error {
+        UploadError::NotSent { source, .. } => of_unsent(source.as_ref()),
+        UploadError::NoAnswer { .. } => ErrorType::ServiceUnavailable,
+        UploadError::Service { status, code, .. } => match (code.as_deref().unwrap_or_default(), *status) {
+            ("SlowDown" | "RequestLimitExceeded" | "ThrottlingException" | "Throttling", _) | (_, 429) => {
+                ErrorType::Throttled
+            }
+            (_, 401 | 403) => ErrorType::AccessDenied,
+            (code, _) if is_about_credentials(code) || code.starts_with("KMS.") => ErrorType::AccessDenied,
+            ("InternalError" | "ServiceUnavailable", _) | (_, 500..) => ErrorType::ServiceUnavailable,
+            _ => ErrorType::UploadFailed,
+        },
+        UploadError::Position { .. } | UploadError::PartLost { .. } => ErrorType::Internal,
+        UploadError::TooManyParts { .. } | UploadError::Evidence { .. } => ErrorType::UploadFailed,
+    }
+}
+
+/// Codes about credentials that services send with other statuses than 401 and 403.
+fn is_about_credentials(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredToken" | "ExpiredTokenException" | "InvalidToken" | "UnrecognizedClientException"
+    )
+}
+
+/// A call that was not sent had no credentials, or met a defect of this function.
+fn of_unsent(source: &(dyn StdError + 'static)) -> ErrorType {
+    let mut cause = Some(source);
+    while let Some(error) = cause {
+        if error.is::<CredentialsError>() {
+            return ErrorType::AccessDenied;
+        }
+        cause = error.source();
+    }
+    ErrorType::Internal
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(faults) => write!(f, "the event cannot be served: {faults}"),
+            Self::Settings(faults) => write!(f, "the function's environment variables are wrong: {faults}"),
+            Self::NotYetArchived { end, now } => write!(
+                f,
+                "the range ends at {} and it is {}: its footage is not archived yet",
+                rfc3339(*end),
+                rfc3339(*now)
+            ),
+            Self::Fetch(_) => f.write_str("the clip could not be fetched"),
+            Self::Damaged(_) => f.write_str("what GetClip sent is not a whole clip"),
+            Self::Upload(_) => f.write_str("the clip could not be stored"),
+            Self::DestinationExists {
+                bucket,
+                key,
+                same_clip,
+            } => {
+                let what = if *same_clip {
+                    "this very clip"
+                } else {
+                    "another object"
+                };
+                write!(f, "{what} is at s3://{bucket}/{key} already")
+            }
+            Self::Deadline { stage, budget_ms } => {
+                write!(
+                    f,
+                    "the time of the invocation was over while {stage}; it began with {budget_ms} ms left"
+                )
+            }
+            Self::Panic(message) => write!(f, "the function panicked: {message}"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Fetch(error) => Some(error),
+            Self::Damaged(error) => Some(error),
+            Self::Upload(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fetch(operation: &'static str, status: u16, code: &str, message: &str) -> Error {
+        Error::Fetch(FetchError::Service {
+            operation,
+            status,
+            code: (!code.is_empty()).then(|| code.to_owned()),
+            message: message.to_owned(),
+            request_id: Some("r-1".to_owned()),
+        })
+    }
+
+    fn upload(status: u16, code: &str) -> Error {
+        Error::Upload(UploadError::Service {
+            operation: "PutObject",
+            status,
+            code: Some(code.to_owned()),
+            message: String::new(),
+            request_id: None,
+        })
+    }
+
+    #[test]
+    fn one_code_of_kinesis_video_can_mean_two_things() {
+        let nothing = "No fragments found in the stream for the clip request.";
+        for (error, expected) in [
+            (
+                fetch("GetClip", 404, "ResourceNotFoundException", nothing),
+                ErrorType::NoFragments,
+            ),
+            (
+                fetch("GetDataEndpoint", 404, "ResourceNotFoundException", "no"),
+                ErrorType::StreamNotFound,
+            ),
+            (
+                fetch(
+                    "GetClip",
+                    400,
+                    "InvalidArgumentException",
+                    "End timestamp 1 is outside of the stream retention period.",
+                ),
+                ErrorType::OutsideRetention,
+            ),
+            (
+                fetch("GetClip", 400, "InvalidArgumentException", "bad"),
+                ErrorType::InvalidRequest,
+            ),
+            (
+                fetch("GetClip", 400, "ClientLimitExceededException", ""),
+                ErrorType::Throttled,
+            ),
+            (
+                fetch("GetClip", 401, "NotAuthorizedException", ""),
+                ErrorType::AccessDenied,
+            ),
+            (
+                fetch("GetClip", 403, "", "<AccessDeniedException/>"),
+                ErrorType::ServiceUnavailable,
+            ),
+            (
+                fetch("GetDataEndpoint", 500, "InternalFailure", ""),
+                ErrorType::ServiceUnavailable,
+            ),
+            (fetch("GetClip", 418, "Teapot", ""), ErrorType::Internal),
+        ] {
+            assert_eq!(error.error_type(), expected, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn s3_speaks_in_codes() {
+        for (status, code, expected) in [
+            (503, "SlowDown", ErrorType::Throttled),
+            (200, "InternalError", ErrorType::ServiceUnavailable),
+            (403, "AccessDenied", ErrorType::AccessDenied),
+            (400, "ExpiredToken", ErrorType::AccessDenied),
+            (400, "KMS.DisabledException", ErrorType::AccessDenied),
+            (404, "NoSuchBucket", ErrorType::UploadFailed),
+            (400, "BadDigest", ErrorType::UploadFailed),
+        ] {
+            assert_eq!(upload(status, code).error_type(), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_message_names_cause_context_request_and_cure() {
+        let error = fetch(
+            "GetClip",
+            404,
+            "ResourceNotFoundException",
+            "No fragments found in it",
+        );
+        let diagnostic = error.diagnostic(Some("stream gate, A to B"));
+        assert_eq!(diagnostic.error_type, "NoFragments");
+        assert_eq!(
+            diagnostic.error_message,
+            format!(
+                "the clip could not be fetched: GetClip was refused: ResourceNotFoundException (HTTP 404): No fragments \
+                 found in it (stream gate, A to B; AWS request id r-1). {}",
+                ErrorType::NoFragments.cure()
+            )
+        );
+    }
+}

@@ -1,0 +1,435 @@
+//! The pipeline: the only module that knows all stages of an export.
+//!
+//! look at the key → ask for the clip → pass it through the scanner into the upload → complete →
+//! receipt. What can be mended by starting over (a broken body, an upload that somebody aborted)
+//! starts over here, with a new upload. However an attempt ends, by an error, a panic or the
+//! deadline, its upload is completed or abandoned before the answer goes out.
+
+mod walls;
+
+pub use walls::Walls;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use crate::backoff::Backoff;
+use crate::config::{Config, Transfer};
+use crate::error::{Error, chain};
+use crate::event::{ExportRequest, IfExists, Origin};
+use crate::kvs::{Clip, FetchError, Kvs};
+use crate::mp4::{Movie, Scanner};
+use crate::plan::{Answer, MAX_CLIP_BYTES, SETTLE, doubts};
+use crate::receipt::{ClipReceipt, Receipt, Status};
+use crate::tally::{Stage, Tally};
+use crate::upload::{Existing, Store, Stored, Target, Upload, UploadError};
+
+/// Media type where `GetClip` names none.
+const VIDEO_MP4: &str = "video/mp4";
+
+/// Makes clips. Lives as long as the execution environment.
+#[derive(Debug)]
+pub struct Exporter {
+    kvs: Kvs,
+    store: Store,
+    transfer: Transfer,
+}
+
+/// One invocation, as far as an export has to know it.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// Lambda's request id; the same for every retry of an asynchronous event.
+    pub request_id: String,
+    /// When to stop.
+    pub walls: Walls,
+}
+
+impl Exporter {
+    /// Makes the clients. No connection is opened and no credential is looked up.
+    #[must_use]
+    pub fn new(sdk: &aws_config::SdkConfig, config: &Config) -> Self {
+        Self {
+            kvs: Kvs::new(sdk, config.transfer),
+            store: Store::new(sdk, config.transfer, config.keeping.clone()),
+            transfer: config.transfer,
+        }
+    }
+
+    /// Puts the clip that `request` asks for where it asks for it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no clip; then there is no unfinished upload either, or the log says so.
+    pub async fn export(
+        &self,
+        request: &ExportRequest,
+        invocation: &Invocation,
+        tally: &Tally,
+    ) -> Result<Receipt, Error> {
+        let now = Timestamp::now();
+        if request.range.end() > now {
+            return Err(Error::NotYetArchived {
+                end: request.range.end(),
+                now,
+            });
+        }
+        invocation.walls.enough_to_start()?;
+        if request.if_exists != IfExists::Overwrite {
+            let looking = tally.timed(Stage::Look, self.earlier(request, invocation, tally));
+            if let Some(receipt) = invocation
+                .walls
+                .work("looking at the destination", looking)
+                .await??
+            {
+                return Ok(receipt);
+            }
+        }
+        let mut backoff = Backoff::new(self.transfer.retries);
+        loop {
+            let error = match self.attempt(request, invocation, tally).await {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) => error,
+            };
+            if !mends_by_starting_over(&error) {
+                return Err(settled(error, request));
+            }
+            let Some(wait) = backoff.next(fastrand::f64()) else {
+                return Err(error);
+            };
+            tally.retried();
+            tracing::warn!(
+                error = chain(&error),
+                retry = backoff.made(),
+                wait_ms = wait.as_millis(),
+                "starting over"
+            );
+            invocation
+                .walls
+                .work("waiting to start over", tokio::time::sleep(wait))
+                .await?;
+        }
+    }
+
+    /// The receipt for an object that is at the key already, if it is our clip; an error if it is not.
+    async fn earlier(
+        &self,
+        request: &ExportRequest,
+        invocation: &Invocation,
+        tally: &Tally,
+    ) -> Result<Option<Receipt>, Error> {
+        let destination = &request.destination;
+        let existing = self
+            .store
+            .look(&destination.bucket, &destination.key)
+            .await
+            .map_err(Error::Upload)?;
+        match existing {
+            None => Ok(None),
+            Some(existing) => self.judge(existing, request, invocation, tally).await.map(Some),
+        }
+    }
+
+    /// What an object at the key means for a request that does not want it replaced.
+    async fn judge(
+        &self,
+        existing: Existing,
+        request: &ExportRequest,
+        invocation: &Invocation,
+        tally: &Tally,
+    ) -> Result<Receipt, Error> {
+        let origin = origin(&existing, request, invocation);
+        let ours = match (origin, request.if_exists) {
+            // Lambda delivers an event again under the same request id: even FAIL means others.
+            (Origin::ThisExport, _) | (Origin::SameClip, IfExists::Skip | IfExists::Overwrite) => true,
+            (Origin::SameClip, IfExists::Fail) | (Origin::Other, _) => false,
+        };
+        if !ours {
+            return Err(Error::DestinationExists {
+                bucket: request.destination.bucket.clone(),
+                key: request.destination.key.clone(),
+                same_clip: origin == Origin::SameClip,
+            });
+        }
+        let movie = match self.read_movie(request, &existing).await {
+            Ok(movie) => Some(movie),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "the object is there but could not be read");
+                None
+            }
+        };
+        tracing::info!("exported already");
+        let written = existing
+            .last_modified
+            .and_then(|seconds| Timestamp::from_second(seconds).ok());
+        Ok(receipt(
+            Status::AlreadyExported,
+            request,
+            existing.stored,
+            existing.content_type,
+            movie.as_ref(),
+            written.unwrap_or_else(Timestamp::now),
+            tally,
+        ))
+    }
+
+    /// Reads what a receipt says of a movie out of an object, without its media.
+    async fn read_movie(&self, request: &ExportRequest, existing: &Existing) -> Result<Movie, Error> {
+        let destination = &request.destination;
+        let mut scanner = Scanner::new();
+        'reading: while scanner.position() < existing.stored.size_bytes {
+            let mut reading = self
+                .store
+                .read(
+                    &destination.bucket,
+                    &destination.key,
+                    existing.stored.etag.as_deref(),
+                    scanner.position(),
+                )
+                .await
+                .map_err(Error::Upload)?;
+            while let Some(bytes) = reading.next().await.map_err(Error::Upload)? {
+                scanner.push(&bytes).map_err(Error::Damaged)?;
+                if scanner.skippable() > 0 {
+                    scanner.skip();
+                    continue 'reading;
+                }
+            }
+            break;
+        }
+        scanner.finish().map_err(Error::Damaged)
+    }
+
+    /// One try: one `GetClip`, one upload.
+    async fn attempt(
+        &self,
+        request: &ExportRequest,
+        invocation: &Invocation,
+        tally: &Tally,
+    ) -> Result<Receipt, Error> {
+        let fetching = self
+            .kvs
+            .get_clip(&request.stream, request.selector, &request.range, tally);
+        let fetching = tally.timed(Stage::Fetch, fetching);
+        let clip = invocation
+            .walls
+            .work("asking for the clip", fetching)
+            .await?
+            .map_err(Error::Fetch)?;
+        tracing::info!(
+            get_clip_request_id = clip.request_id,
+            content_type = clip.content_type,
+            "the clip is coming"
+        );
+        let content_type = clip.content_type.clone().unwrap_or_else(|| VIDEO_MP4.to_owned());
+        let target = Target::of(
+            request,
+            &invocation.request_id,
+            content_type.clone(),
+            MAX_CLIP_BYTES,
+        );
+        let mut passage = Passage {
+            upload: self.store.upload(target),
+            movie: None,
+        };
+        let asked = Timestamp::now();
+        let passing = AssertUnwindSafe(passage.run(clip, tally)).catch_unwind();
+        let outcome = match invocation.walls.work("transferring the clip", passing).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => Err(Error::panic(panic.as_ref())),
+            Err(deadline) => Err(deadline),
+        };
+        let stored = match outcome {
+            Ok(stored) => stored,
+            Err(error) => {
+                let landed = self
+                    .settle(&mut passage.upload, &error, request, invocation, tally)
+                    .await?;
+                match landed {
+                    Landed::Ours(stored) => stored,
+                    Landed::Theirs(receipt) => return Ok(receipt),
+                    Landed::Nothing => return Err(error),
+                }
+            }
+        };
+        tracing::info!(
+            bytes = stored.size_bytes,
+            etag = stored.etag,
+            "the object is there"
+        );
+        Ok(receipt(
+            Status::Exported,
+            request,
+            stored,
+            Some(content_type),
+            passage.movie.as_ref(),
+            asked,
+            tally,
+        ))
+    }
+
+    /// Cleans up after a failed attempt, and finds out whether there is an object all the same: the
+    /// answer to the call that makes it may have got lost, or another export was faster.
+    async fn settle(
+        &self,
+        upload: &mut Upload,
+        error: &Error,
+        request: &ExportRequest,
+        invocation: &Invocation,
+        tally: &Tally,
+    ) -> Result<Landed, Error> {
+        let look =
+            upload.may_have_landed() || matches!(error, Error::Upload(error) if is_decided_elsewhere(error));
+        let cleaning = invocation
+            .walls
+            .cleanup("abandoning the upload", upload.abandon());
+        match cleaning.await {
+            Ok(Ok(())) => {}
+            Ok(Err(left)) => tracing::error!(error = chain(&left), "an unfinished upload may be left behind"),
+            Err(late) => tracing::error!(error = chain(&late), "an unfinished upload may be left behind"),
+        }
+        if !look {
+            return Ok(Landed::Nothing);
+        }
+        let destination = &request.destination;
+        let looking = self.store.look(&destination.bucket, &destination.key);
+        let existing = match invocation.walls.cleanup("looking for the object", looking).await {
+            Ok(Ok(existing)) => existing,
+            Ok(Err(unknown)) => {
+                tracing::error!(
+                    error = chain(&unknown),
+                    "it is not known whether the object is there"
+                );
+                return Ok(Landed::Nothing);
+            }
+            Err(late) => {
+                tracing::error!(
+                    error = chain(&late),
+                    "it is not known whether the object is there"
+                );
+                return Ok(Landed::Nothing);
+            }
+        };
+        match existing {
+            None => Ok(Landed::Nothing),
+            Some(existing) if origin(&existing, request, invocation) == Origin::ThisExport => {
+                tracing::warn!(
+                    error = chain(error),
+                    "the object is there although its making seemed to fail"
+                );
+                Ok(Landed::Ours(existing.stored))
+            }
+            Some(_) if request.if_exists == IfExists::Overwrite => Ok(Landed::Nothing),
+            Some(existing) => {
+                let judging = self.judge(existing, request, invocation, tally);
+                let judged = invocation
+                    .walls
+                    .cleanup("reading the other object", judging)
+                    .await?;
+                judged.map(Landed::Theirs)
+            }
+        }
+    }
+}
+
+/// What is at the key after an attempt has failed.
+enum Landed {
+    /// Our object.
+    Ours(Stored),
+    /// The same clip, made by another export.
+    Theirs(Receipt),
+    /// Nothing, or what was there before.
+    Nothing,
+}
+
+/// A clip on its way through the function.
+struct Passage {
+    upload: Upload,
+    movie: Option<Movie>,
+}
+
+impl Passage {
+    /// Passes the clip on as it comes, and completes the object if it was whole.
+    async fn run(&mut self, mut clip: Clip, tally: &Tally) -> Result<Stored, Error> {
+        let begun = Instant::now();
+        let mut scanner = Scanner::new();
+        while let Some(bytes) = clip.next().await.map_err(Error::Fetch)? {
+            let offset = scanner.position();
+            scanner.push(&bytes).map_err(Error::Damaged)?;
+            self.upload.write(offset, bytes).await.map_err(Error::Upload)?;
+        }
+        tally.spent(Stage::Transfer, begun.elapsed());
+        let movie = self.movie.insert(scanner.finish().map_err(Error::Damaged)?);
+        tracing::info!(
+            bytes = self.upload.position(),
+            seconds = movie.duration_seconds,
+            tracks = movie.tracks.len(),
+            moov_first = movie.moov_first,
+            "the clip is whole"
+        );
+        tally
+            .timed(Stage::Complete, self.upload.complete())
+            .await
+            .map_err(Error::Upload)
+    }
+}
+
+fn origin(existing: &Existing, request: &ExportRequest, invocation: &Invocation) -> Origin {
+    let metadata = existing
+        .metadata
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    Origin::of(metadata, request, &invocation.request_id)
+}
+
+/// S3 refused because of what somebody else did to the key or to the upload.
+fn is_decided_elsewhere(error: &UploadError) -> bool {
+    error.is_taken() || error.is_conflict() || error.is_vanished()
+}
+
+/// Whether a new `GetClip` and a new upload may do what the last ones did not.
+fn mends_by_starting_over(error: &Error) -> bool {
+    match error {
+        Error::Fetch(FetchError::Body { .. } | FetchError::Stalled { .. }) | Error::Damaged(_) => true,
+        Error::Upload(error) => is_decided_elsewhere(error),
+        _ => false,
+    }
+}
+
+/// Nothing in the archive right after the end of the range does not mean that there will be nothing.
+fn settled(error: Error, request: &ExportRequest) -> Error {
+    let now = Timestamp::now();
+    let end = request.range.end();
+    let fresh = now.duration_since(end) < SETTLE;
+    match error.error_type() {
+        crate::error::ErrorType::NoFragments if fresh => Error::NotYetArchived { end, now },
+        _ => error,
+    }
+}
+
+fn receipt(
+    status: Status,
+    request: &ExportRequest,
+    stored: Stored,
+    content_type: Option<String>,
+    movie: Option<&Movie>,
+    asked: Timestamp,
+    tally: &Tally,
+) -> Receipt {
+    let doubts = movie.map(|movie| {
+        let answer = Answer {
+            bytes: stored.size_bytes,
+            video_sync_samples: movie.video_sync_samples(),
+            duration_seconds: movie.duration_seconds,
+            age_of_end: asked.duration_since(request.range.end()),
+        };
+        doubts(&request.range, &answer)
+    });
+    let doubts = doubts.unwrap_or_default();
+    for doubt in &doubts {
+        tracing::warn!(code = doubt.code(), "{doubt}");
+    }
+    let clip = ClipReceipt::new(request, stored, content_type, movie);
+    Receipt::new(status, request, clip, &doubts, tally)
+}

@@ -1,0 +1,215 @@
+//! S3: looking at what is there, and putting a clip there whole or not at all.
+//!
+//! The only module that sees the SDK client of S3. [`Store`] is the client with the operator's
+//! settings; [`Upload`] is one object on its way. What goes out is bounded by one formula:
+//!
+//! > peak memory of an upload = part size × (parts in flight + 1)
+//!
+//! because an upload waits for room *before* it takes more bytes. An object is either completed,
+//! with its size and its CRC-64/NVME checked by S3, or abandoned: never both, and [`Upload::abandon`]
+//! leaves nothing behind that costs money or could be completed later.
+
+mod error;
+mod object;
+mod parts;
+mod size;
+
+pub use error::UploadError;
+pub use object::{Existing, Stored, Target};
+pub use parts::Upload;
+pub use size::part_bytes;
+
+use std::time::Duration;
+
+use aws_sdk_s3 as s3;
+use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_types::service_config::ServiceConfigKey;
+use bytes::Bytes;
+
+use crate::config::{Keeping, Transfer};
+
+/// S3 with the operator's settings.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: s3::Client,
+    transfer: Transfer,
+    keeping: Keeping,
+    /// Whether bodies are signed. Over TLS they need not be: the connection and the checksum
+    /// protect them, and hashing every byte a second time costs more CPU than all the rest.
+    sign_payload: bool,
+}
+
+impl Store {
+    /// Makes the client. No connection is opened and no credential is looked up.
+    #[must_use]
+    pub fn new(sdk: &aws_config::SdkConfig, transfer: Transfer, keeping: Keeping) -> Self {
+        let endpoint = custom_endpoint(sdk);
+        let config = s3::config::Builder::from(sdk)
+            // A container's host.docker.internal has no sub-domains for buckets.
+            .force_path_style(endpoint.is_some())
+            .retry_config(
+                aws_config::retry::RetryConfig::standard()
+                    .with_max_attempts(transfer.retries.saturating_add(1)),
+            )
+            .timeout_config(
+                aws_config::timeout::TimeoutConfig::builder()
+                    .operation_attempt_timeout(transfer.stall)
+                    .build(),
+            )
+            // Checksums are computed here, once, and named in each request.
+            .request_checksum_calculation(s3::config::RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(s3::config::ResponseChecksumValidation::WhenRequired)
+            .interceptor(LogFailedAttempts)
+            .build();
+        Self {
+            client: s3::Client::from_conf(config),
+            transfer,
+            keeping,
+            sign_payload: endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")),
+        }
+    }
+
+    /// Looks at the object at a key.
+    ///
+    /// # Errors
+    ///
+    /// If S3 does not say whether there is one. It says 403 for a key that does not exist to who
+    /// may not list the bucket.
+    pub async fn look(&self, bucket: &str, key: &str) -> Result<Option<Existing>, UploadError> {
+        let answer = self
+            .client
+            .head_object()
+            .bucket(bucket)
+            .key(key)
+            .checksum_mode(s3::types::ChecksumMode::Enabled)
+            .set_expected_bucket_owner(self.keeping.bucket_owner.clone())
+            .send()
+            .await;
+        match answer {
+            Ok(output) => Ok(Some(Existing::from(output))),
+            Err(error) => match UploadError::of("HeadObject", error) {
+                error if error.status() == Some(404) && error.code() != Some("NoSuchBucket") => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Reads an object from a byte on, as long as it is the one with `etag`.
+    ///
+    /// # Errors
+    ///
+    /// If S3 refuses or the object has changed.
+    pub async fn read(
+        &self,
+        bucket: &str,
+        key: &str,
+        etag: Option<&str>,
+        from: u64,
+    ) -> Result<Reading, UploadError> {
+        let output = self
+            .client
+            .get_object()
+            .bucket(bucket)
+            .key(key)
+            .range(format!("bytes={from}-"))
+            .set_if_match(etag.map(str::to_owned))
+            .set_expected_bucket_owner(self.keeping.bucket_owner.clone())
+            .send()
+            .await
+            .map_err(|error| UploadError::of("GetObject", error))?;
+        Ok(Reading {
+            body: output.body,
+            stall: self.transfer.stall,
+        })
+    }
+
+    /// Begins an object. Nothing is sent before there are bytes to send.
+    #[must_use]
+    pub fn upload(&self, target: Target) -> Upload {
+        Upload::new(self.clone(), target)
+    }
+
+    /// Longest time for one try of a call that carries a part: what a stalled connection may take,
+    /// and a second for each MiB, which is far below what S3 takes from a Lambda function.
+    fn part_timeout(&self, bytes: usize) -> s3::config::Builder {
+        let seconds = u64::try_from(bytes >> 20).unwrap_or(u64::MAX);
+        self.attempt_timeout(self.transfer.stall.saturating_add(Duration::from_secs(seconds)))
+    }
+
+    fn attempt_timeout(&self, timeout: Duration) -> s3::config::Builder {
+        s3::config::Builder::new().timeout_config(
+            aws_config::timeout::TimeoutConfig::builder()
+                .operation_attempt_timeout(timeout)
+                .build(),
+        )
+    }
+}
+
+/// An object on its way in.
+#[derive(Debug)]
+pub struct Reading {
+    body: s3::primitives::ByteStream,
+    stall: Duration,
+}
+
+impl Reading {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// If the connection fails or stalls.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, UploadError> {
+        let next = tokio::time::timeout(self.stall, self.body.next()).await;
+        let broken = |source: Box<dyn std::error::Error + Send + Sync>| UploadError::NoAnswer {
+            operation: "GetObject",
+            source,
+        };
+        match next {
+            Ok(next) => next.transpose().map_err(|error| broken(Box::new(error))),
+            Err(elapsed) => Err(broken(Box::new(elapsed))),
+        }
+    }
+}
+
+/// The endpoint for S3 that the environment or the profile sets in place of AWS's own.
+fn custom_endpoint(sdk: &aws_config::SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id("S3")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    let specific = sdk.service_config().and_then(|config| config.load_config(key));
+    specific.or_else(|| sdk.endpoint_url().map(str::to_owned))
+}
+
+/// Writes down every try that failed, because the SDK tries again without a word.
+#[derive(Debug)]
+struct LogFailedAttempts;
+
+impl Intercept for LogFailedAttempts {
+    fn name(&self) -> &'static str {
+        "LogFailedAttempts"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), s3::error::BoxError> {
+        let status = context.response().map(|response| response.status().as_u16());
+        // No object at the key, and somebody else's object at the key, are answers.
+        if matches!(status, Some(404 | 412)) {
+            return Ok(());
+        }
+        if let Some(Err(error)) = context.output_or_error() {
+            let request = context
+                .request()
+                .map(|request| format!("{} {}", request.method(), request.uri()));
+            tracing::warn!(request, status, ?error, "a call of S3 failed");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! How large a part has to be.
+
+use std::num::NonZeroUsize;
+
+/// Parts that an upload can have. Source: S3 user guide, "Amazon S3 multipart upload limits".
+pub(super) const MAX_PARTS: usize = 10_000;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Bytes of a part of an object that will have up to `expected` bytes: what the operator set, or,
+/// where 10,000 such parts would not be enough, the next whole MiB with which they are.
+#[must_use]
+pub fn part_bytes(configured: NonZeroUsize, expected: u64) -> NonZeroUsize {
+    let needed = expected
+        .div_ceil(MAX_PARTS as u64)
+        .div_ceil(MIB)
+        .saturating_mul(MIB);
+    NonZeroUsize::new(usize::try_from(needed).unwrap_or(usize::MAX))
+        .map_or(configured, |needed| needed.max(configured))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_only_when_there_would_be_too_many() {
+        let configured = NonZeroUsize::new(8 << 20).expect("not zero");
+        assert_eq!(part_bytes(configured, 0), configured);
+        assert_eq!(part_bytes(configured, 8 * 10_000 * MIB), configured);
+        assert_eq!(part_bytes(configured, 8 * 10_000 * MIB + 1).get(), 9 << 20);
+        let largest = 50 * 1024 * 1024 * MIB;
+        let parts = largest.div_ceil(part_bytes(configured, largest).get() as u64);
+        assert!(parts <= MAX_PARTS as u64, "{parts}");
+    }
+}
