@@ -9,7 +9,7 @@
 # outside the source, where `sam build` would copy it.
 
 DEPLOY := $(dir $(lastword $(MAKEFILE_LIST)))
-CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clip-export
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clip-export
 
 # The glibc of Amazon Linux 2023, which provided.al2023 runs.
 GLIBC := 2.34
