@@ -4,7 +4,7 @@
 # deploy/x86_64/Makefile. Which of them, the template's ContextPath says from the Architecture
 # parameter, so the code and the function cannot disagree about it.
 #
-# Needs: a Rust toolchain (with rustup, or with the target's standard library), python3 with venv.
+# Needs: Rust (cargo-lambda has rustup add the target's standard library), python3 with venv.
 # cargo-lambda and zig, which links for Lambda's glibc on any machine, come from PyPI into a venv
 # outside the source, where `sam build` would copy it.
 
@@ -23,7 +23,6 @@ BUILD_VENV := $(CACHE)/build-$(firstword $(shell cksum <$(DEPLOY)requirements.tx
 
 .PHONY: build-ClipExportFunction
 build-ClipExportFunction: $(BUILD_VENV)/.complete
-	test -d "$$(rustc --print target-libdir --target $(RUST_TARGET))" || rustup target add $(RUST_TARGET)
 	PATH="$(BUILD_VENV)/bin:$$PATH" cargo-lambda lambda build --release --locked --bin clip-export \
 		--target $(RUST_TARGET).$(GLIBC) --lambda-dir "$(ARTIFACTS_DIR)" --flatten clip-export
 	"$(BUILD_VENV)/bin/python" $(DEPLOY)check_bootstrap.py "$(ARTIFACTS_DIR)/bootstrap" $(ARCHITECTURE) $(GLIBC)
