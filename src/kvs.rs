@@ -29,6 +29,7 @@ use crate::backoff::Backoff;
 use crate::config::Transfer;
 use crate::event::Stream;
 use crate::plan::{FragmentSelectorType, TimeRange};
+use crate::sdk::custom_endpoint;
 use crate::tally::Tally;
 
 /// Kinesis Video Streams, as far as an export needs it.
@@ -49,17 +50,17 @@ impl Kvs {
         let timeouts = aws_config::timeout::TimeoutConfig::builder()
             .operation_attempt_timeout(transfer.stall)
             .build();
-        let control = aws_sdk_kinesisvideo::config::Builder::from(sdk)
+        let mut control = aws_sdk_kinesisvideo::config::Builder::from(sdk)
             .retry_config(aws_config::retry::RetryConfig::disabled())
-            .timeout_config(timeouts.clone())
-            .build();
+            .timeout_config(timeouts.clone());
+        control.set_endpoint_url(custom_endpoint(sdk, "Kinesis Video"));
         let archived = archived::config::Builder::from(sdk)
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .timeout_config(timeouts)
             .stalled_stream_protection(archived::config::StalledStreamProtectionConfig::disabled())
             .build();
         Self {
-            control: aws_sdk_kinesisvideo::Client::from_conf(control),
+            control: aws_sdk_kinesisvideo::Client::from_conf(control.build()),
             archived: archived::Client::from_conf(archived),
             transfer,
             endpoints: Mutex::default(),

@@ -11,6 +11,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient, http_client_fn};
 
+use aws_types::service_config::ServiceConfigKey;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -58,4 +59,20 @@ fn ca_bundle(path: &str) -> Result<TrustStore, String> {
             "{shown} is not a list of certificates in PEM form: {error}"
         )),
     }
+}
+
+/// The endpoint that the environment or the profile sets for a service in place of AWS's own.
+///
+/// An empty variable counts as not set, as it does for the AWS CLI; the SDK takes it for an address.
+pub(crate) fn custom_endpoint(sdk: &SdkConfig, service_id: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service_id)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    let specific = sdk.service_config().and_then(|config| config.load_config(key));
+    specific
+        .or_else(|| sdk.endpoint_url().map(str::to_owned))
+        .filter(|url| !url.is_empty())
 }

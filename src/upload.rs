@@ -24,10 +24,10 @@ use std::time::Duration;
 use aws_sdk_s3 as s3;
 use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_types::service_config::ServiceConfigKey;
 use bytes::Bytes;
 
 use crate::config::{Keeping, Transfer};
+use crate::sdk::custom_endpoint;
 
 /// S3 with the operator's settings.
 #[derive(Debug, Clone)]
@@ -44,8 +44,8 @@ impl Store {
     /// Makes the client. No connection is opened and no credential is looked up.
     #[must_use]
     pub fn new(sdk: &aws_config::SdkConfig, transfer: Transfer, keeping: Keeping) -> Self {
-        let endpoint = custom_endpoint(sdk);
-        let config = s3::config::Builder::from(sdk)
+        let endpoint = custom_endpoint(sdk, "S3");
+        let mut config = s3::config::Builder::from(sdk)
             // A container's host.docker.internal has no sub-domains for buckets.
             .force_path_style(endpoint.is_some())
             .retry_config(
@@ -60,10 +60,10 @@ impl Store {
             // Checksums are computed here, once, and named in each request.
             .request_checksum_calculation(s3::config::RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(s3::config::ResponseChecksumValidation::WhenRequired)
-            .interceptor(LogFailedAttempts)
-            .build();
+            .interceptor(LogFailedAttempts);
+        config.set_endpoint_url(endpoint.clone());
         Self {
-            client: s3::Client::from_conf(config),
+            client: s3::Client::from_conf(config.build()),
             transfer,
             keeping,
             sign_payload: endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")),
@@ -170,18 +170,6 @@ impl Reading {
             Err(elapsed) => Err(broken(Box::new(elapsed))),
         }
     }
-}
-
-/// The endpoint for S3 that the environment or the profile sets in place of AWS's own.
-fn custom_endpoint(sdk: &aws_config::SdkConfig) -> Option<String> {
-    let key = ServiceConfigKey::builder()
-        .service_id("S3")
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build()
-        .ok()?;
-    let specific = sdk.service_config().and_then(|config| config.load_config(key));
-    specific.or_else(|| sdk.endpoint_url().map(str::to_owned))
 }
 
 /// Writes down every try that failed, because the SDK tries again without a word.
