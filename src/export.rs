@@ -223,50 +223,46 @@ impl Exporter {
             "the clip is coming"
         );
         let content_type = clip.content_type.clone().unwrap_or_else(|| VIDEO_MP4.to_owned());
-        let target = Target::of(
-            request,
-            &invocation.request_id,
-            content_type.clone(),
-            MAX_CLIP_BYTES,
-        );
+        let pass_on = async |passage: &mut Passage| passage.run(clip, tally).await;
+        self.carry_out(request, invocation, tally, content_type, pass_on).await
+    }
+
+    /// Begins an object and has `work` make it, and sees to it that the object is there or nothing is,
+    /// however `work` ends.
+    async fn carry_out<W>(
+        &self,
+        request: &ExportRequest,
+        invocation: &Invocation,
+        tally: &Tally,
+        content_type: String,
+        work: W,
+    ) -> Result<Receipt, Error>
+    where
+        W: AsyncFnOnce(&mut Passage) -> Result<Stored, Error>,
+    {
+        let target = Target::of(request, &invocation.request_id, content_type.clone(), MAX_CLIP_BYTES);
         let mut passage = Passage {
             upload: self.store.upload(target),
             movie: None,
         };
         let asked = Timestamp::now();
-        let passing = AssertUnwindSafe(passage.run(clip, tally)).catch_unwind();
-        let outcome = match invocation.walls.work("transferring the clip", passing).await {
+        let working = AssertUnwindSafe(work(&mut passage)).catch_unwind();
+        let outcome = match invocation.walls.work("transferring the clip", working).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => Err(Error::panic(panic.as_ref())),
             Err(deadline) => Err(deadline),
         };
         let stored = match outcome {
             Ok(stored) => stored,
-            Err(error) => {
-                let landed = self
-                    .settle(&mut passage.upload, &error, request, invocation, tally)
-                    .await?;
-                match landed {
-                    Landed::Ours(stored) => stored,
-                    Landed::Theirs(receipt) => return Ok(receipt),
-                    Landed::Nothing => return Err(error),
-                }
-            }
+            Err(error) => match self.settle(&mut passage.upload, &error, request, invocation, tally).await? {
+                Landed::Ours(stored) => stored,
+                Landed::Theirs(receipt) => return Ok(receipt),
+                Landed::Nothing => return Err(error),
+            },
         };
-        tracing::info!(
-            bytes = stored.size_bytes,
-            etag = stored.etag,
-            "the object is there"
-        );
-        Ok(receipt(
-            Status::Exported,
-            request,
-            stored,
-            Some(content_type),
-            passage.movie.as_ref(),
-            asked,
-            tally,
-        ))
+        tracing::info!(bytes = stored.size_bytes, etag = stored.etag, "the object is there");
+        let movie = passage.movie.as_ref();
+        Ok(receipt(Status::Exported, request, stored, Some(content_type), movie, asked, tally))
     }
 
     /// Cleans up after a failed attempt, and finds out whether there is an object all the same: the
@@ -433,3 +429,6 @@ fn receipt(
     let clip = ClipReceipt::new(request, stored, content_type, movie);
     Receipt::new(status, request, clip, &doubts, tally)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! How an attempt ends when the code itself fails, which no event can bring about.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use clip_export_local::{credentials, s3};
+
+use super::*;
+use crate::error::ErrorType;
+
+struct Rig {
+    s3: s3::Server,
+    exporter: Exporter,
+    request: ExportRequest,
+    _folder: tempfile::TempDir,
+}
+
+async fn rig() -> Rig {
+    let folder = tempfile::tempdir().expect("a folder");
+    let s3 = s3::Server::start(s3::Options::new(folder.path(), &["clips"])).await.expect("S3");
+    let config = Config::from_variables(|name| (name == "CLIP_BUCKET").then(|| "clips".to_owned())).expect("settings");
+    let keys = aws_sdk_s3::config::Credentials::new(
+        credentials::ACCESS_KEY_ID,
+        credentials::SECRET_ACCESS_KEY,
+        None,
+        None,
+        "the local stack",
+    );
+    let (sdk, _) = crate::sdk::load(|_| None).await;
+    let sdk = sdk
+        .into_builder()
+        .region(aws_config::Region::new(s3::REGION))
+        .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(keys))
+        .endpoint_url(s3.endpoint())
+        .build();
+    let event = r#"{"StreamName": "front-door", "ClipFragmentSelector": {"TimestampRange":
+        {"StartTimestamp": 1795168800, "EndTimestamp": 1795168860}}}"#;
+    Rig {
+        exporter: Exporter::new(&sdk, &config),
+        request: ExportRequest::parse(event, &config.defaults).expect("a request"),
+        s3,
+        _folder: folder,
+    }
+}
+
+impl Rig {
+    async fn carry_out<W>(&self, remaining: Duration, work: W) -> Result<Receipt, Error>
+    where
+        W: AsyncFnOnce(&mut Passage) -> Result<Stored, Error>,
+    {
+        let invocation = Invocation {
+            request_id: "8f5d3c1e-0000-4000-8000-000000000000".to_owned(),
+            walls: Walls::new(Some(remaining)),
+        };
+        let tally = Tally::default();
+        self.exporter.carry_out(&self.request, &invocation, &tally, VIDEO_MP4.to_owned(), work).await
+    }
+
+    fn nothing_is_left(&self) {
+        assert_eq!(self.s3.uploads(), []);
+        assert_eq!(self.s3.objects("clips"), [""; 0]);
+    }
+}
+
+/// Writes enough for parts to be on their way.
+async fn three_parts(passage: &mut Passage) {
+    for number in 0..20 {
+        let piece = Bytes::from(vec![number; 1 << 20]);
+        passage.upload.write(u64::from(number) << 20, piece).await.expect("room");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_leaves_nothing_behind() {
+    let rig = rig().await;
+    let outcome = rig
+        .carry_out(Duration::from_secs(60), async |passage| {
+            three_parts(passage).await;
+            panic!("a defect");
+        })
+        .await;
+    let error = outcome.expect_err("it panicked");
+    assert_eq!(error.error_type(), ErrorType::Internal);
+    assert!(error.to_string().contains("a defect"), "{error}");
+    assert_eq!(rig.s3.calls("CreateMultipartUpload"), 1);
+    rig.nothing_is_left();
+}
+
+#[tokio::test]
+async fn a_deadline_leaves_nothing_behind() {
+    let rig = rig().await;
+    let outcome = rig
+        .carry_out(Duration::from_secs(4), async |passage| {
+            three_parts(passage).await;
+            std::future::pending().await
+        })
+        .await;
+    assert_eq!(outcome.expect_err("too late").error_type(), ErrorType::DeadlineTooClose);
+    assert_eq!(rig.s3.calls("CreateMultipartUpload"), 1);
+    rig.nothing_is_left();
+}
+
+#[tokio::test]
+async fn a_piece_out_of_place_leaves_nothing_behind() {
+    let rig = rig().await;
+    let outcome = rig
+        .carry_out(Duration::from_secs(60), async |passage| {
+            three_parts(passage).await;
+            let piece = Bytes::from_static(b"doubled");
+            passage.upload.write(5, piece).await.map_err(Error::Upload)?;
+            passage.upload.complete().await.map_err(Error::Upload)
+        })
+        .await;
+    let error = outcome.expect_err("out of place");
+    assert!(matches!(
+        error,
+        Error::Upload(UploadError::Position {
+            expected: 20_971_520,
+            actual: 5
+        })
+    ));
+    rig.nothing_is_left();
+}
