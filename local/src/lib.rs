@@ -5,8 +5,10 @@
 //!
 //! - [`http`]: the HTTP/1.1 server base, with bodies and connections that can go wrong on purpose.
 //! - [`faults`]: which call of which operation goes wrong, and how.
+//! - [`s3`]: Amazon S3, keeping objects as files in a folder.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod faults;
 pub mod http;
+pub mod s3;
