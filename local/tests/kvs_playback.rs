@@ -113,7 +113,7 @@ async fn clips_of_every_camera_play_whole() {
         ("loading-dock", "hevc", None),
         ("gate", "h264", Some("pcm_alaw")),
         ("yard", "h264", Some("aac")),
-        ("workshop", "h264", Some("aac")),
+        ("workshop", "hevc", None),
         ("night-shift", "h264", Some("aac")),
         ("highway", "h264", Some("aac")),
     ] {
