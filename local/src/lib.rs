@@ -6,9 +6,15 @@
 //! - [`http`]: the HTTP/1.1 server base, with bodies and connections that can go wrong on purpose.
 //! - [`faults`]: which call of which operation goes wrong, and how.
 //! - [`s3`]: Amazon S3, keeping objects as files in a folder.
+//! - [`credentials`]: the one access key that the services know.
+//! - [`kvs`]: Kinesis Video Streams: cameras that have always been running.
+//! - [`footage`]: the recordings that the cameras show, looped over time.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod credentials;
 pub mod faults;
+pub mod footage;
 pub mod http;
+pub mod kvs;
 pub mod s3;

@@ -32,15 +32,12 @@ use std::sync::Arc;
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Error, S3ErrorCode};
 
+use crate::credentials::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 use crate::faults::Faults;
 use crate::http;
 
 pub use store::{OpenUpload, StoredObject};
 
-/// The access key id that requests must be signed with.
-pub const ACCESS_KEY_ID: &str = "AKIDLOCAL";
-/// The secret that belongs to [`ACCESS_KEY_ID`]. Any session token is accepted with it.
-pub const SECRET_ACCESS_KEY: &str = "local-secret-that-opens-nothing";
 /// The account that owns every bucket (`x-amz-expected-bucket-owner`).
 pub const ACCOUNT_ID: &str = "123456789012";
 /// The region of every bucket.
