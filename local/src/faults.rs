@@ -1,0 +1,279 @@
+//! Faults on demand, the same for every local service.
+//!
+//! A test scripts which call of which operation goes wrong and how; the service asks once per call and then
+//! misbehaves as told. This module owns the scripts, the call counters and the log; it knows no wire format.
+//! A fault that a service cannot express is refused loudly when it is scripted, never ignored.
+
+mod answer;
+
+pub use answer::answer;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Calls that the log keeps. A stack that serves for days must not grow; no test makes as many calls.
+const LOG_LENGTH: usize = 100_000;
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The service's own throttling answer.
+    Throttle,
+    /// An error answer in the service's own format.
+    Error {
+        /// HTTP status, 400 to 599.
+        status: u16,
+        /// The error code that clients match on.
+        code: String,
+        /// The text for people.
+        message: String,
+    },
+    /// A TCP RST before any work and before any answer.
+    Reset,
+    /// The work is done, and then a TCP RST comes instead of the answer.
+    AnswerLost,
+    /// So many body bytes pass, then nothing, for ever, with the connection open.
+    Stall {
+        /// Body bytes that still pass.
+        after: u64,
+    },
+    /// The connection dies in the middle of the body.
+    CutBody {
+        /// Body bytes that still pass.
+        after: u64,
+    },
+    /// The answer's body ends cleanly but short.
+    EndEarly {
+        /// Body bytes that still pass.
+        after: u64,
+    },
+    /// Status 200 with a body that is not what was promised.
+    Garbage,
+    /// Status 200, white space, and then an error document (S3 `CompleteMultipartUpload`).
+    ErrorInside200 {
+        /// The error code in the document.
+        code: String,
+        /// The text for people.
+        message: String,
+    },
+    /// The call waits so long, and then works.
+    Delay(Duration),
+}
+
+/// Which calls of an operation go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Only the n-th call, counted from 1 at the moment when the script was added.
+    Call(u64),
+    /// Every call from now on.
+    Every,
+}
+
+/// One call that a service received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The operation's name as AWS spells it, such as `GetClip`.
+    pub operation: String,
+    /// What the call was about, such as an object key or a stream name, where it names one.
+    pub key: Option<String>,
+    /// S3 part number, 1 to 10,000, where the operation has one.
+    pub part_number: Option<u32>,
+}
+
+impl Call {
+    /// A call that names neither key nor part.
+    #[must_use]
+    pub fn of(operation: &str) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            key: None,
+            part_number: None,
+        }
+    }
+}
+
+/// Whether a service can express a fault on an operation: `Err` says why not.
+pub type CanExpress = fn(operation: &str, fault: &Fault) -> Result<(), String>;
+
+/// The scripts, counters and log of one service. Clones share them.
+#[derive(Clone)]
+pub struct Faults {
+    can_express: CanExpress,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    scripts: Vec<Script>,
+    calls: BTreeMap<String, u64>,
+    log: VecDeque<Call>,
+}
+
+#[derive(Debug)]
+struct Script {
+    operation: String,
+    when: When,
+    fault: Fault,
+    seen: u64,
+}
+
+impl Faults {
+    /// No faults yet; `can_express` is the service's knowledge of what it can do.
+    #[must_use]
+    pub fn new(can_express: CanExpress) -> Self {
+        Self {
+            can_express,
+            state: Arc::default(),
+        }
+    }
+
+    /// Makes a call of `operation` go wrong. Of several scripts that meet the same call, the one that was
+    /// added first wins; the others count the call all the same.
+    ///
+    /// # Panics
+    /// When the service does not know the operation or cannot express the fault on it, and for
+    /// `When::Call(0)`: a script that can never play is a mistake in the test.
+    pub fn script(&self, operation: &str, when: When, fault: Fault) {
+        assert!(
+            when != When::Call(0),
+            "{operation}: calls are counted from 1"
+        );
+        if let Err(why) = (self.can_express)(operation, &fault) {
+            panic!("{operation} cannot go wrong with {fault:?}: {why}");
+        }
+        self.state().scripts.push(Script {
+            operation: operation.to_owned(),
+            when,
+            fault,
+            seen: 0,
+        });
+    }
+
+    /// Drops every script; counters and log stay.
+    pub fn clear(&self) {
+        self.state().scripts.clear();
+    }
+
+    /// How often `operation` was called, faults included.
+    #[must_use]
+    pub fn calls(&self, operation: &str) -> u64 {
+        self.state().calls.get(operation).copied().unwrap_or(0)
+    }
+
+    /// Every call in order of arrival, the newest 100,000 of them.
+    #[must_use]
+    pub fn log(&self) -> Vec<Call> {
+        self.state().log.iter().cloned().collect()
+    }
+
+    /// For services: notes the call and says how it goes wrong, if it does.
+    #[must_use]
+    pub fn meet(&self, call: Call) -> Option<Fault> {
+        let mut state = self.state();
+        *state.calls.entry(call.operation.clone()).or_default() += 1;
+        let mut met = None;
+        for script in &mut state.scripts {
+            if script.operation != call.operation {
+                continue;
+            }
+            script.seen += 1;
+            let plays = match script.when {
+                When::Call(n) => n == script.seen,
+                When::Every => true,
+            };
+            if plays && met.is_none() {
+                met = Some(script.fault.clone());
+            }
+        }
+        if state.log.len() == LOG_LENGTH {
+            state.log.pop_front();
+        }
+        state.log.push_back(call);
+        met
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code panics between two halves of a change, so a poisoned state is still a whole one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Faults").field(&*self.state()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults() -> Faults {
+        Faults::new(|operation, fault| match (operation, fault) {
+            ("Put" | "Get", Fault::Garbage) | ("Get", Fault::Throttle | Fault::Reset) => Ok(()),
+            _ => Err("the service has no such answer".to_owned()),
+        })
+    }
+
+    #[test]
+    fn the_nth_call_is_counted_from_the_script_on() {
+        let faults = faults();
+        assert_eq!(faults.meet(Call::of("Get")), None);
+        faults.script("Get", When::Call(2), Fault::Throttle);
+        assert_eq!(faults.meet(Call::of("Get")), None);
+        assert_eq!(faults.meet(Call::of("Put")), None);
+        assert_eq!(faults.meet(Call::of("Get")), Some(Fault::Throttle));
+        assert_eq!(faults.meet(Call::of("Get")), None);
+        assert_eq!((faults.calls("Get"), faults.calls("Put")), (4, 1));
+    }
+
+    #[test]
+    fn every_call_goes_wrong_until_the_scripts_are_cleared() {
+        let faults = faults();
+        faults.script("Get", When::Every, Fault::Reset);
+        for _ in 0..3 {
+            assert_eq!(faults.meet(Call::of("Get")), Some(Fault::Reset));
+        }
+        faults.clear();
+        assert_eq!(faults.meet(Call::of("Get")), None);
+        assert_eq!(faults.calls("Get"), 4);
+    }
+
+    #[test]
+    fn the_script_added_first_wins_and_the_others_still_count() {
+        let faults = faults();
+        faults.script("Get", When::Call(1), Fault::Throttle);
+        faults.script("Get", When::Call(1), Fault::Garbage);
+        faults.script("Get", When::Call(2), Fault::Reset);
+        assert_eq!(faults.meet(Call::of("Get")), Some(Fault::Throttle));
+        assert_eq!(faults.meet(Call::of("Get")), Some(Fault::Reset));
+        assert_eq!(faults.meet(Call::of("Get")), None);
+    }
+
+    #[test]
+    fn the_log_keeps_order_key_and_part() {
+        let faults = faults();
+        let part = Call {
+            operation: "Put".to_owned(),
+            key: Some("a/b".to_owned()),
+            part_number: Some(3),
+        };
+        let _ = faults.meet(part.clone());
+        let _ = faults.meet(Call::of("Get"));
+        assert_eq!(faults.log(), [part, Call::of("Get")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "Put cannot go wrong with Throttle: the service has no such answer")]
+    fn a_fault_that_cannot_be_expressed_is_refused() {
+        faults().script("Put", When::Every, Fault::Throttle);
+    }
+
+    #[test]
+    #[should_panic(expected = "counted from 1")]
+    fn the_zeroth_call_does_not_exist() {
+        faults().script("Get", When::Call(0), Fault::Throttle);
+    }
+}

@@ -1,0 +1,237 @@
+//! Kinesis Video Streams on loopback: cameras that have always been running, and the APIs that read them.
+//!
+//! It exists so that a person can try the function, and tests can break it, without an account. It owns the streams, their quotas and the
+//! recorded requests, and promises the semantics of the real service where they are documented or were seen by its users: GetClip takes
+//! fragments that *start* in the range (both ends included), stops at 200 fragments or 100 MB without a word, and sees a fragment
+//! only once the next one has started; ListFragments has no order. Signatures are verified, their age is not.
+//!
+//! | stream | footage | for |
+//! | --- | --- | --- |
+//! | `front-door` | H.264 + AAC | everything: ten years of retention, so any date works |
+//! | `loading-dock` | H.265 | pictures without sound, `hvc1` |
+//! | `gate` | H.264 with B-frames + G.711 A-law | composition offsets, sound that is not AAC |
+//! | `highway` | the first at 4.5 Mbit/s | clips that GetClip cuts at 100 MB |
+//! | `motorway` | the first at 4.4 Mbit/s | 180 s are 90 fragments and just under 100 MB |
+//! | `yard` | the first | `moov` after the media |
+//! | `workshop` | the first, then H.265, changing each full hour | `InvalidCodecPrivateDataException` |
+//! | `night-shift` | the first | one hour of retention |
+//! | `doorbell` | the first | no retention: `NoDataRetentionException` |
+//! | `intercom` | stands for G.711 mu-law | `UnsupportedStreamMediaTypeException` |
+//! | `dark-room` | none | a stream without fragments |
+//!
+//! Where the real service is unknown, this one chose: a gap inside a clip lengthens the sample before it; `moov` comes first and the length
+//! is announced (a stream can be set otherwise); a start before the retention period is no error, only an end is. Overlapping
+//! ingestion, which the real service de-duplicates, does not occur.
+
+mod answer;
+mod archive;
+mod catalogue;
+mod clip;
+mod clock;
+mod fragment;
+mod quota;
+mod refusal;
+mod request;
+mod service;
+mod signature;
+mod stream;
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use crate::faults::Faults;
+use crate::http::{self, Authority};
+use answer::Answers;
+use archive::Range;
+use service::{Endpoint, Service, held};
+
+pub use answer::Answer;
+pub use catalogue::catalogue;
+pub use clock::Clock;
+pub use refusal::Refusal;
+pub use stream::{
+    ACCOUNT, CodecChanges, Framing, Moov, REGION, Selector, Stream, StreamBuilder, StreamError,
+    Timescale,
+};
+
+/// How to start the service. The default is the catalogue on a free port of 127.0.0.1, with quotas, on the machine's clock.
+pub struct Options {
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// Port to listen on; 0 picks a free one.
+    pub port: u16,
+    /// The streams; names must differ.
+    pub streams: Vec<Stream>,
+    /// Where "now" comes from.
+    pub now: Clock,
+    /// Whether calls are throttled as the real quotas do.
+    pub quotas: bool,
+    /// How many full GetClip answers [`Server::answers`] remembers. 0 spares the time of their digests.
+    pub record: usize,
+    /// Serves TLS with a certificate of this authority, instead of plain HTTP.
+    pub authority: Option<Authority>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            streams: catalogue(),
+            now: Clock::system(),
+            quotas: true,
+            record: 16,
+            authority: None,
+        }
+    }
+}
+
+/// The running service. Dropping it closes its sockets at once.
+pub struct Server {
+    /// What goes wrong, for GetDataEndpoint, DescribeStream, GetClip and ListFragments.
+    pub faults: Faults,
+    service: Arc<Service>,
+    host: IpAddr,
+    authority: Option<Authority>,
+    first: http::Server,
+    others: Mutex<Vec<http::Server>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("kvs::Server")
+            .field(&self.endpoint())
+            .finish()
+    }
+}
+
+impl Server {
+    /// Starts the service.
+    ///
+    /// # Errors
+    /// The address cannot be bound, no certificate can be made, or two streams have one name.
+    pub async fn start(options: Options) -> io::Result<Self> {
+        let Options {
+            host,
+            port,
+            streams,
+            now,
+            quotas,
+            record,
+            authority,
+        } = options;
+        let mut names: Vec<&str> = streams.iter().map(Stream::name).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            let message = format!("two streams are named {}", twice[0]);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let faults = Faults::new(service::can_express);
+        let service = Arc::new(Service {
+            streams,
+            clock: now,
+            faults: faults.clone(),
+            quotas: quotas.then(Mutex::default),
+            answers: Arc::new(Answers::new(record)),
+            scheme: if authority.is_some() { "https" } else { "http" },
+            moved: Mutex::default(),
+            requests: Mutex::default(),
+        });
+        let address = SocketAddr::new(host, port);
+        let first = listen(&service, address, authority.as_ref(), 0).await?;
+        Ok(Self {
+            faults,
+            service,
+            host,
+            authority,
+            first,
+            others: Mutex::default(),
+        })
+    }
+
+    /// The control plane's address, such as `http://127.0.0.1:PORT`, and at first every stream's data endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.first.endpoint()
+    }
+
+    /// How often an operation such as `GetClip` was called, faults included.
+    #[must_use]
+    pub fn calls(&self, operation: &str) -> u64 {
+        self.faults.calls(operation)
+    }
+
+    /// The request bodies of an operation in order of arrival, the newest 10,000; null for one that was no JSON object.
+    #[must_use]
+    pub fn requests(&self, operation: &str) -> Vec<Value> {
+        let requests = held(&self.service.requests);
+        let kept = requests.get(operation);
+        kept.map(|kept| kept.iter().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// The newest GetClip answers that went out whole, as many as [`Options::record`] says, oldest first.
+    #[must_use]
+    pub fn answers(&self) -> Vec<Answer> {
+        self.service.answers.list()
+    }
+
+    /// The very bytes that GetClip would answer at this moment, in memory. Their creation time is the clock's second, so only a
+    /// [`Clock::fixed`] makes them the same as an answer's. Start and end in milliseconds since the epoch, both included. Costs no quota.
+    ///
+    /// # Errors
+    /// What GetClip would refuse.
+    pub fn clip_bytes(
+        &self,
+        stream: &str,
+        by: Selector,
+        start: i64,
+        end: i64,
+    ) -> Result<Vec<u8>, Refusal> {
+        self.service.clip_bytes(stream, Range { by, start, end })
+    }
+
+    /// Moves a stream's data endpoint to a port of its own and says where: the old one answers 403 for it from now on, as a
+    /// wrong host does, and GetDataEndpoint names the new one.
+    ///
+    /// # Errors
+    /// There is no such stream, or no port is free.
+    pub async fn move_endpoint(&self, stream: &str) -> io::Result<String> {
+        if !self.service.streams.iter().any(|s| s.name() == stream) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "no such stream"));
+        }
+        let endpoint = held(&self.others).len() + 1;
+        let address = SocketAddr::new(self.host, 0);
+        let server = listen(&self.service, address, self.authority.as_ref(), endpoint).await?;
+        let home = (endpoint, server.address().port());
+        held(&self.service.moved).insert(stream.to_owned(), home);
+        let named = server.endpoint();
+        held(&self.others).push(server);
+        Ok(named)
+    }
+
+    /// Stops listening, lets running answers finish for up to two seconds, then closes what is left.
+    pub async fn shutdown(self) {
+        let others = std::mem::take(&mut *held(&self.others));
+        for server in others {
+            server.shutdown().await;
+        }
+        self.first.shutdown().await;
+    }
+}
+
+async fn listen(
+    service: &Arc<Service>,
+    address: SocketAddr,
+    authority: Option<&Authority>,
+    endpoint: Endpoint,
+) -> io::Result<http::Server> {
+    let service = Arc::clone(service);
+    let answer =
+        move |request, connection| Arc::clone(&service).answer(request, connection, endpoint);
+    http::Server::bind(address, authority, answer).await
+}

@@ -1,0 +1,245 @@
+//! What comes back when everything goes well.
+
+use clip_export_local::footage::Footage;
+use clip_export_local::kvs::{Framing, Stream};
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, Setup, TEN, event, with};
+
+#[tokio::test]
+async fn a_small_clip_is_one_put_and_the_receipt_tells_all() {
+    let rig = Rig::start().await;
+    let receipt = rig.receipt(&event("front-door", 20)).await;
+    let object = rig.is_lossless("front-door", 20);
+    assert_eq!(object.key, "front-door/2026/11/20/front-door_20261120T100000Z_20261120T100020Z.mp4");
+    assert_eq!(object.content_type, "video/mp4");
+    assert_eq!(object.parts, None);
+    assert_eq!(rig.s3.calls("CreateMultipartUpload"), 0);
+
+    let clip = &receipt["Clips"][0];
+    // Fragments of 2 s that start from 0 s to 20 s, both included.
+    assert_eq!(clip["DurationSeconds"], json!(22.0));
+    assert_eq!(clip["Tracks"][0]["Samples"], json!(550));
+    assert_eq!(
+        receipt,
+        json!({
+            "Status": "EXPORTED",
+            "Request": {
+                "StreamName": "front-door",
+                "FragmentSelectorType": "PRODUCER_TIMESTAMP",
+                "StartTimestamp": "2026-11-20T10:00:00.000Z",
+                "EndTimestamp": "2026-11-20T10:00:20.000Z",
+                "DurationSeconds": 20.0,
+                "Boundary": "FRAGMENT",
+                "IfExists": "SKIP",
+            },
+            "Clips": [{
+                "Bucket": "clips",
+                "Key": object.key,
+                "ETag": format!("\"{}\"", object.etag),
+                "ChecksumCRC64NVME": object.crc64nvme,
+                "SizeBytes": object.size,
+                "ContentType": "video/mp4",
+                "DurationSeconds": 22.0,
+                "FastStart": true,
+                "Tracks": [
+                    {"Kind": "video", "Codec": "avc1", "DurationSeconds": 22.0, "Samples": 550, "SyncSamples": 11,
+                     "Width": 320, "Height": 180},
+                    {"Kind": "audio", "Codec": "mp4a", "DurationSeconds": clip["Tracks"][1]["DurationSeconds"],
+                     "Samples": clip["Tracks"][1]["Samples"], "SyncSamples": clip["Tracks"][1]["Samples"],
+                     "SampleRate": 16000, "Channels": 1},
+                ],
+            }],
+            "Coverage": "UNKNOWN",
+            "Doubts": [],
+            "GetClipCalls": 1,
+            "Retries": 0,
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_large_clip_goes_up_in_parts_while_it_comes_down() {
+    let rig = Rig::start().await;
+    let receipt = rig.receipt(&event("highway", 30)).await;
+    let object = rig.is_lossless("highway", 30);
+    assert!(object.size > 15 << 20, "{} bytes", object.size);
+    assert_eq!(object.parts, Some(usize::try_from(object.size.div_ceil(5 << 20)).expect("few")));
+    assert_eq!(rig.s3.calls("PutObject"), 0);
+    assert_eq!(receipt["Clips"][0]["SizeBytes"], json!(object.size));
+    assert_eq!(receipt["Clips"][0]["ChecksumCRC64NVME"], json!(object.crc64nvme));
+    let first_part = rig.s3.faults.log().into_iter().find(|call| call.operation == "UploadPart");
+    assert_eq!(first_part.and_then(|call| call.part_number), Some(1));
+}
+
+#[tokio::test]
+async fn a_clip_with_moov_last_is_passed_on_as_it_is() {
+    let rig = Rig::start().await;
+    let receipt = rig.receipt(&event("yard", 20)).await;
+    rig.is_lossless("yard", 20);
+    assert_eq!(receipt["Clips"][0]["FastStart"], json!(false));
+    assert_eq!(receipt["Clips"][0]["DurationSeconds"], json!(22.0));
+}
+
+#[tokio::test]
+async fn a_clip_is_taken_however_http_frames_it() {
+    for framing in [Framing::ContentLength, Framing::Chunked, Framing::CloseDelimited] {
+        let camera = Stream::builder("lobby", Footage::h264_aac()).framing(framing).build();
+        let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+        rig.receipt(&event("lobby", 10)).await;
+        rig.is_lossless("lobby", 10);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_may_be_named_by_its_arn_and_its_clock_may_be_the_servers() {
+    let rig = Rig::start().await;
+    let arn = rig.kvs.arn("gate").expect("a stream");
+    let asked = json!({
+        "StreamARN": arn,
+        "ClipFragmentSelector": {
+            "FragmentSelectorType": "SERVER_TIMESTAMP",
+            "Around": {"Timestamp": "2026-11-20T11:00:10+0100", "BeforeSeconds": 10, "AfterSeconds": 20.25}
+        }
+    });
+    let receipt = rig.receipt(&asked).await;
+    assert_eq!(receipt["Request"]["StreamARN"], json!(arn));
+    assert_eq!(receipt["Request"]["EndTimestamp"], json!("2026-11-20T10:00:30.250Z"));
+    let object = rig.only_object();
+    assert!(object.key.starts_with("gate/2026/11/20/gate_"), "{}", object.key);
+    let sent = &rig.kvs.requests("GetClip")[0];
+    assert_eq!(
+        sent["ClipFragmentSelector"],
+        json!({
+            "FragmentSelectorType": "SERVER_TIMESTAMP",
+            "TimestampRange": {"StartTimestamp": TEN as f64, "EndTimestamp": TEN as f64 + 30.25}
+        }),
+        "{sent}"
+    );
+}
+
+#[tokio::test]
+async fn an_object_is_kept_as_the_request_and_the_operator_say() {
+    let rig = Setup::default()
+        .with("CLIP_KMS_KEY_ID", "arn:aws:kms:eu-west-1:123456789012:key/1234abcd")
+        .with("CLIP_BUCKET_OWNER", "123456789012")
+        .versioned()
+        .start()
+        .await;
+    for (stream, key) in [("front-door", "one.mp4"), ("highway", "many.mp4")] {
+        let destination = json!({"Destination": {
+            "Bucket": "clips", "Key": format!("case 42/{key}"), "StorageClass": "GLACIER_IR",
+            "Tags": {"case": "42 + 1", "näme=": "a@b"}, "Metadata": {"Operator": "amy b."}
+        }});
+        let receipt = rig.receipt(&with(event(stream, 20), destination)).await;
+        let object = rig.s3.object("clips", &format!("case 42/{key}")).expect("an object");
+        assert_eq!(receipt["Clips"][0]["VersionId"], json!(object.version_id));
+        assert!(object.version_id.is_some());
+        assert_eq!(object.storage_class, "GLACIER_IR");
+        assert_eq!(object.server_side_encryption, "aws:kms");
+        assert_eq!(
+            object.kms_key_id.as_deref(),
+            Some("arn:aws:kms:eu-west-1:123456789012:key/1234abcd")
+        );
+        let tags: Vec<_> = object.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(tags, [("case", "42 + 1"), ("näme=", "a@b")]);
+        let said = |name: &str| object.metadata.get(name).map(String::as_str);
+        assert_eq!(said("operator"), Some("amy b."));
+        assert_eq!(said("clip-stream"), Some(stream));
+        assert_eq!(said("clip-start"), Some("2026-11-20T10:00:00.000Z"));
+        assert_eq!(said("clip-end"), Some("2026-11-20T10:00:20.000Z"));
+        assert_eq!(said("clip-selector"), Some("PRODUCER_TIMESTAMP"));
+        assert_eq!(said("clip-fingerprint").map(str::len), Some(64));
+    }
+}
+
+#[tokio::test]
+async fn a_data_endpoint_is_asked_for_once_and_again_when_it_moves() {
+    let rig = Rig::start().await;
+    rig.receipt(&event("front-door", 10)).await;
+    rig.receipt(&event("front-door", 12)).await;
+    assert_eq!(rig.kvs.calls("GetDataEndpoint"), 1);
+    rig.kvs.move_endpoint("front-door").await.expect("a port");
+    let receipt = rig.receipt(&event("front-door", 14)).await;
+    assert_eq!(rig.kvs.calls("GetDataEndpoint"), 2);
+    assert_eq!(receipt["Retries"], json!(1));
+    assert_eq!(receipt["GetClipCalls"], json!(2));
+}
+
+#[tokio::test]
+async fn what_get_clip_may_have_left_out_is_in_the_receipt() {
+    let camera = Stream::builder("hallway", Footage::h264_aac()).gap((TEN + 10) * 1000, (TEN + 50) * 1000).build();
+    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+    let codes = |receipt: &Value| -> Vec<String> {
+        let doubts = receipt["Doubts"].as_array().expect("a list");
+        doubts.iter().map(|doubt| doubt["Code"].as_str().expect("a code").to_owned()).collect()
+    };
+    let cut = rig.receipt(&event("front-door", 500)).await;
+    assert_eq!(codes(&cut), ["NEAR_FRAGMENT_LIMIT", "SHORTER_THAN_ASKED"]);
+    let paused = rig.receipt(&event("hallway", 60)).await;
+    assert_eq!(codes(&paused), ["SHORTER_THAN_ASKED"]);
+}
+
+#[tokio::test]
+async fn a_range_that_has_just_ended_is_doubted() {
+    let rig = Setup::default().live().start().await;
+    let now = jiff::Timestamp::now().as_second();
+    let asked = json!({
+        "StreamName": "front-door",
+        "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": now - 60, "EndTimestamp": now - 2}}
+    });
+    let receipt = rig.receipt(&asked).await;
+    assert_eq!(receipt["Doubts"][0]["Code"], json!("LIVE_EDGE"));
+}
+
+#[tokio::test]
+async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
+    let rig = Rig::start().await;
+    rig.receipt(&event("front-door", 10)).await;
+    let lines = rig.log_with("\"_aws\"").await;
+    let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let metrics = lines.iter().find(|line| line.get("_aws").is_some()).expect("metrics");
+    assert_eq!(metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"], json!("ClipExport"));
+    assert_eq!(
+        metrics["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
+        json!([["FunctionName"], ["FunctionName", "Outcome"]])
+    );
+    assert_eq!(metrics["Outcome"], json!("EXPORTED"));
+    assert_eq!(metrics["ExportedBytes"], json!(rig.only_object().size));
+    assert_eq!(metrics["Clips"], json!(1));
+    assert_eq!(metrics["GetClipCalls"], json!(1));
+    assert_eq!(metrics["Failures"], json!(0));
+    assert_eq!(metrics["Footage"], json!(12000));
+
+    let stages: Vec<_> = lines.iter().filter_map(|line| line["fields"]["message"].as_str()).collect();
+    for stage in [
+        "request accepted",
+        "data endpoint",
+        "the clip is coming",
+        "the clip is whole",
+        "the object is there",
+        "done",
+    ] {
+        assert!(stages.contains(&stage), "{stage} in {stages:?}");
+    }
+    for line in lines.iter().filter(|line| line.get("fields").is_some()) {
+        assert_eq!(line["span"]["stream"], json!("front-door"), "{line}");
+        assert_eq!(line["span"]["start"], json!("2026-11-20T10:00:00.000Z"), "{line}");
+        assert!(line["span"]["request_id"].is_string(), "{line}");
+        assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_reaches_the_log_at_any_level() {
+    let rig = Setup::default().with("AWS_LAMBDA_LOG_LEVEL", "TRACE").start().await;
+    rig.receipt(&event("highway", 20)).await;
+    let log = rig.log_with("\"_aws\"").await.join("\n");
+    for secret in [
+        clip_export_local::credentials::SECRET_ACCESS_KEY,
+        "local-session-token",
+        "Signature=",
+    ] {
+        assert!(!log.contains(secret), "{secret} in the log");
+    }
+}
