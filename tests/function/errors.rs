@@ -1,0 +1,99 @@
+//! Every label that can occur, provoked by the services' own rules rather than by scripted faults.
+//! `Throttled`, `ServiceUnavailable`, `ClipDamaged`, `UploadFailed` and `DeadlineTooClose` stand with
+//! the faults that bring them about; `Internal` with the panics in `src/export/tests.rs`.
+
+use serde_json::json;
+
+use crate::rig::{Rig, Setup, TEN, event, with};
+
+#[tokio::test]
+async fn a_stream_that_does_not_exist() {
+    let rig = Rig::start().await;
+    let message = rig.fails(&event("back-door", 10), "StreamNotFound").await;
+    for part in ["GetDataEndpoint", "stream back-door", "2026-11-20T10:00:00.000Z", "AWS request id ", "region"] {
+        assert!(message.contains(part), "no {part:?} in {message}");
+    }
+    assert_eq!(rig.kvs.calls("GetDataEndpoint"), 1, "nothing to try again");
+}
+
+#[tokio::test]
+async fn a_range_without_footage() {
+    let rig = Rig::start().await;
+    let message = rig.fails(&event("dark-room", 10), "NoFragments").await;
+    assert!(message.contains("No fragments found"), "{message}");
+    assert_eq!(rig.kvs.calls("GetClip"), 1);
+}
+
+#[tokio::test]
+async fn a_range_outside_of_the_retention() {
+    let rig = Rig::start().await;
+    let hours_ago = |hours: i64| {
+        json!({
+            "StreamName": "night-shift",
+            "ClipFragmentSelector": {
+                "FragmentSelectorType": "SERVER_TIMESTAMP",
+                "TimestampRange": {"StartTimestamp": TEN - hours * 3600, "EndTimestamp": TEN - hours * 3600 + 10}
+            }
+        })
+    };
+    rig.fails(&hours_ago(5), "OutsideRetention").await;
+    rig.fails(&event("doorbell", 10), "OutsideRetention").await;
+}
+
+#[tokio::test]
+async fn a_range_that_has_not_ended() {
+    let rig = Setup::default().live().start().await;
+    let now = jiff::Timestamp::now().as_second();
+    let until = |end: i64| {
+        json!({
+            "StreamName": "dark-room",
+            "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": now - 60, "EndTimestamp": end}}
+        })
+    };
+    rig.fails(&until(now + 60), "NotYetArchived").await;
+    assert_eq!(rig.aws_calls(), 0, "the clock alone says so");
+    rig.fails(&until(now - 5), "NotYetArchived").await;
+    rig.fails(&until(now - 50), "NoFragments").await;
+}
+
+#[tokio::test]
+async fn media_that_get_clip_refuses() {
+    let rig = Rig::start().await;
+    rig.fails(&event("intercom", 10), "UnsupportedMedia").await;
+    let across = json!({
+        "StreamName": "workshop",
+        "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": TEN - 10, "EndTimestamp": TEN + 10}}
+    });
+    let message = rig.fails(&across, "UnsupportedMedia").await;
+    assert!(message.contains("codec private data"), "{message}");
+}
+
+#[tokio::test]
+async fn credentials_that_nobody_knows() {
+    let rig = Setup::default().with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN").start().await;
+    rig.fails(&event("front-door", 10), "AccessDenied").await;
+    let rig = Setup::default().with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN").start().await;
+    rig.fails(&with(event("front-door", 10), json!({"IfExists": "OVERWRITE"})), "AccessDenied").await;
+}
+
+#[tokio::test]
+async fn a_bucket_of_another_account() {
+    let rig = Setup::default().with("CLIP_BUCKET_OWNER", "999999999999").start().await;
+    rig.fails(&event("front-door", 10), "AccessDenied").await;
+    assert_eq!(rig.kvs.calls("GetClip"), 0);
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_exist() {
+    let rig = Setup::default().with("CLIP_BUCKET", "no-such-clips").start().await;
+    rig.fails(&with(event("front-door", 10), json!({"IfExists": "OVERWRITE"})), "UploadFailed").await;
+}
+
+#[tokio::test]
+async fn services_that_do_not_answer() {
+    let nowhere = "http://127.0.0.1:9";
+    let rig = Setup::default().with("AWS_ENDPOINT_URL_KINESIS_VIDEO", nowhere).start().await;
+    rig.fails(&event("front-door", 10), "ServiceUnavailable").await;
+    let rig = Setup::default().with("AWS_ENDPOINT_URL_S3", nowhere).start().await;
+    rig.fails(&event("front-door", 10), "ServiceUnavailable").await;
+}

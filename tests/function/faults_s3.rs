@@ -1,0 +1,123 @@
+//! What S3, and the way to it, can do to an export.
+
+use clip_export_local::faults::Fault::{self, AnswerLost, CutBody, ErrorInside200, Reset, Stall, Throttle};
+use clip_export_local::faults::When::{Call, Every};
+use serde_json::json;
+
+use crate::rig::{Rig, event, with};
+
+/// One object of three parts.
+const MANY: &str = "highway";
+/// One object in one request.
+const ONE: &str = "front-door";
+
+fn refusal(status: u16, code: &str) -> Fault {
+    Fault::Error {
+        status,
+        code: code.to_owned(),
+        message: "as scripted".to_owned(),
+    }
+}
+
+fn inside_200(code: &str) -> Fault {
+    ErrorInside200 {
+        code: code.to_owned(),
+        message: "as scripted".to_owned(),
+    }
+}
+
+/// What goes wrong once is tried again, and nobody sees it in the object.
+#[tokio::test]
+async fn what_happens_once_is_survived() {
+    for (operation, fault, stream) in [
+        ("HeadObject", Reset, ONE),
+        ("HeadObject", refusal(500, "InternalError"), ONE),
+        ("PutObject", Throttle, ONE),
+        ("PutObject", Reset, ONE),
+        ("PutObject", AnswerLost, ONE),
+        ("PutObject", CutBody { after: 50_000 }, ONE),
+        ("PutObject", refusal(500, "InternalError"), ONE),
+        ("UploadPart", Throttle, MANY),
+        ("UploadPart", Reset, MANY),
+        ("UploadPart", AnswerLost, MANY),
+        ("UploadPart", CutBody { after: 1 << 20 }, MANY),
+        ("UploadPart", Stall { after: 1 << 20 }, MANY),
+        ("UploadPart", refusal(500, "InternalError"), MANY),
+        ("CompleteMultipartUpload", Throttle, MANY),
+        ("CompleteMultipartUpload", Reset, MANY),
+        ("CompleteMultipartUpload", AnswerLost, MANY),
+        ("CompleteMultipartUpload", inside_200("InternalError"), MANY),
+        ("CreateMultipartUpload", Throttle, MANY),
+        ("CreateMultipartUpload", Reset, MANY),
+        ("CreateMultipartUpload", AnswerLost, MANY),
+    ] {
+        let rig = Rig::start().await;
+        let name = format!("{operation} {fault:?}");
+        rig.s3_fault(operation, Call(1), fault);
+        let receipt = rig.receipt(&event(stream, 20)).await;
+        assert_eq!(receipt["Status"], json!("EXPORTED"), "{name}");
+        rig.is_lossless(stream, 20);
+        let log = rig.log_with("\"_aws\"").await.join("\n");
+        assert!(log.contains("\"WARN\""), "{name} is not in the log:\n{log}");
+    }
+}
+
+/// What goes wrong every time gets a label, and leaves nothing behind.
+#[tokio::test]
+async fn what_happens_every_time_is_reported() {
+    for (operation, fault, stream, error_type) in [
+        ("HeadObject", refusal(500, "InternalError"), ONE, "ServiceUnavailable"),
+        ("PutObject", Throttle, ONE, "Throttled"),
+        ("PutObject", Reset, ONE, "ServiceUnavailable"),
+        ("PutObject", refusal(403, "AccessDenied"), ONE, "AccessDenied"),
+        ("PutObject", refusal(400, "BadDigest"), ONE, "UploadFailed"),
+        ("CreateMultipartUpload", refusal(403, "AccessDenied"), MANY, "AccessDenied"),
+        ("CreateMultipartUpload", Throttle, MANY, "Throttled"),
+        ("CreateMultipartUpload", AnswerLost, MANY, "ServiceUnavailable"),
+        ("UploadPart", Throttle, MANY, "Throttled"),
+        ("UploadPart", Reset, MANY, "ServiceUnavailable"),
+        ("UploadPart", refusal(400, "KMS.DisabledException"), MANY, "AccessDenied"),
+        ("CompleteMultipartUpload", inside_200("InternalError"), MANY, "ServiceUnavailable"),
+        ("CompleteMultipartUpload", Throttle, MANY, "Throttled"),
+        ("CompleteMultipartUpload", refusal(400, "BadDigest"), MANY, "UploadFailed"),
+    ] {
+        let rig = Rig::start().await;
+        rig.s3_fault(operation, Every, fault);
+        rig.fails(&event(stream, 20), error_type).await;
+    }
+}
+
+#[tokio::test]
+async fn an_abort_that_fails_once_is_tried_again() {
+    for fault in [Throttle, Reset, AnswerLost] {
+        let rig = Rig::start().await;
+        rig.s3_fault("CompleteMultipartUpload", Every, refusal(400, "InvalidRequest"));
+        rig.s3_fault("AbortMultipartUpload", Call(1), fault);
+        rig.fails(&event(MANY, 20), "UploadFailed").await;
+    }
+}
+
+#[tokio::test]
+async fn an_abort_that_fails_for_good_is_in_the_log_and_the_first_error_is_the_answer() {
+    let rig = Rig::start().await;
+    rig.s3_fault("CompleteMultipartUpload", Every, refusal(400, "BadDigest"));
+    rig.s3_fault("AbortMultipartUpload", Every, refusal(403, "AccessDenied"));
+    let (error_type, message) = rig.error(&event(MANY, 20)).await;
+    assert_eq!(error_type, "UploadFailed");
+    assert!(message.contains("BadDigest"), "{message}");
+    let left = rig.s3.uploads();
+    assert_eq!(left.len(), 1);
+    let log = rig.log_with("an unfinished upload may be left behind").await.join("\n");
+    assert!(log.contains(&left[0].upload_id), "the log does not name the upload");
+}
+
+#[tokio::test]
+async fn a_lost_answer_under_overwrite_is_found_too() {
+    for (stream, operation) in [(ONE, "PutObject"), (MANY, "CompleteMultipartUpload")] {
+        let rig = Rig::start().await;
+        rig.s3_fault(operation, Every, AnswerLost);
+        let receipt = rig.receipt(&with(event(stream, 20), json!({"IfExists": "OVERWRITE"}))).await;
+        assert_eq!(receipt["Status"], json!("EXPORTED"));
+        rig.is_lossless(stream, 20);
+    }
+}
