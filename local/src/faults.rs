@@ -4,6 +4,10 @@
 //! misbehaves as told. This module owns the scripts, the call counters and the log; it knows no wire format.
 //! A fault that a service cannot express is refused loudly when it is scripted, never ignored.
 
+mod answer;
+
+pub use answer::answer;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,6 @@
 //! A certificate authority that lives as long as a test, to prove that a CA bundle setting works.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -10,9 +11,17 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// A throw-away certificate authority; it signs one certificate per server, for `localhost`, `127.0.0.1`
-/// and `host.docker.internal`.
+/// and `host.docker.internal`. Clones are the same authority, so that several servers can share one CA bundle.
+#[derive(Clone)]
 pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    issuer: Arc<CertifiedIssuer<'static, KeyPair>>,
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The issuer holds the private key, which belongs in no log.
+        f.write_str("Authority")
+    }
 }
 
 impl Authority {
@@ -25,7 +34,9 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let issuer = CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)?;
-        Ok(Self { issuer })
+        Ok(Self {
+            issuer: Arc::new(issuer),
+        })
     }
 
     /// The authority's own certificate in PEM, ready for `AWS_CA_BUNDLE`.
@@ -39,7 +50,7 @@ impl Authority {
         let params = CertificateParams::new(names).map_err(io::Error::other)?;
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = params
-            .signed_by(&key, &self.issuer)
+            .signed_by(&key, &*self.issuer)
             .map_err(io::Error::other)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         // The provider is named because a process can hold two, and rustls then refuses to choose.

@@ -26,7 +26,11 @@ fn both_ends_are_compared_with_the_start_of_fragments_and_included() {
     let got = |from, to| starts(&stream, Producer, at(from), at(to));
     assert_eq!(got(0, 4_000), [-60_000, -58_000, -56_000]);
     assert_eq!(got(1, 3_999), [-58_000]);
-    assert_eq!(got(1, 1_999), [0; 0], "a fragment that is running is left out");
+    assert_eq!(
+        got(1, 1_999),
+        [0; 0],
+        "a fragment that is running is left out"
+    );
 }
 
 #[test]
