@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use clip_export_local::credentials::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
+use clip_export_local::account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use clip_export_local::{kvs, s3};
 
 use super::{BUCKETS, Serve, starting};
@@ -52,8 +52,8 @@ fn environment(s3: &str, kvs: &str) -> String {
         ("AWS_ENDPOINT_URL_KINESIS_VIDEO", kvs),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
-        ("AWS_REGION", s3::REGION),
-        ("AWS_DEFAULT_REGION", s3::REGION),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
         ("CLIP_BUCKET", bucket),
         ("CLIP_ALLOWED_BUCKETS", allowed),
     ];
