@@ -9,10 +9,9 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use crate::credentials::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
+use crate::account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::process::Process;
 use crate::runtime_api::RuntimeApi;
-use crate::s3::REGION;
 
 /// The environment of a function.
 #[derive(Clone, Debug)]

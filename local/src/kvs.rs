@@ -53,9 +53,9 @@ pub use answer::Answer;
 pub use catalogue::catalogue;
 pub use clock::Clock;
 pub use refusal::Refusal;
+pub use service::OPERATIONS;
 pub use stream::{
-    ACCOUNT, CodecChanges, Framing, Moov, REGION, Selector, Stream, StreamBuilder, StreamError,
-    Timescale,
+    CodecChanges, Framing, Moov, Selector, Stream, StreamBuilder, StreamError, Timescale,
 };
 
 /// How to start the service. The default is the catalogue on a free port of 127.0.0.1, with quotas, on the machine's clock.
@@ -92,7 +92,7 @@ impl Default for Options {
 
 /// The running service. Dropping it closes its sockets at once.
 pub struct Server {
-    /// What goes wrong, for GetDataEndpoint, DescribeStream, GetClip and ListFragments.
+    /// What goes wrong, and what was called. Knows [`OPERATIONS`].
     pub faults: Faults,
     service: Arc<Service>,
     host: IpAddr,
@@ -159,9 +159,24 @@ impl Server {
         self.first.endpoint()
     }
 
-    /// How often an operation such as `GetClip` was called, faults included.
+    /// The ARN of a stream, if there is one of that name.
+    #[must_use]
+    pub fn arn(&self, stream: &str) -> Option<String> {
+        let streams = &self.service.streams;
+        let found = streams.iter().find(|s| s.name() == stream);
+        found.map(Stream::arn)
+    }
+
+    /// How often one of [`OPERATIONS`] was called, faults included.
+    ///
+    /// # Panics
+    /// When there is no such operation: a misspelt name would count zero for ever.
     #[must_use]
     pub fn calls(&self, operation: &str) -> u64 {
+        assert!(
+            OPERATIONS.contains(&operation),
+            "Kinesis Video Streams here has no operation {operation}"
+        );
         self.faults.calls(operation)
     }
 

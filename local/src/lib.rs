@@ -10,11 +10,11 @@
 //! - [`footage`]: the recordings that the cameras show, looped over time.
 //! - [`http`]: the HTTP/1.1 server base, with bodies and connections that can go wrong on purpose.
 //! - [`faults`]: which call of which operation goes wrong, and how.
-//! - [`credentials`]: the one access key that the services know.
+//! - [`account`]: the credentials, account and region that the services share.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-pub mod credentials;
+pub mod account;
 pub mod faults;
 pub mod footage;
 pub mod function;

@@ -32,16 +32,11 @@ use std::sync::Arc;
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Error, S3ErrorCode};
 
-use crate::credentials::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 use crate::faults::Faults;
 use crate::http;
 
+pub use crate::account::{ACCESS_KEY_ID, ACCOUNT_ID, REGION, SECRET_ACCESS_KEY};
 pub use store::{OpenUpload, StoredObject};
-
-/// The account that owns every bucket (`x-amz-expected-bucket-owner`).
-pub const ACCOUNT_ID: &str = "123456789012";
-/// The region of every bucket.
-pub const REGION: &str = "eu-west-1";
 
 /// A bucket that exists when the server starts.
 #[derive(Clone, Debug)]

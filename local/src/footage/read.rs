@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use shiguredo_mp4::boxes::{SampleEntry, UnknownBox};
-use shiguredo_mp4::demux::{DemuxError, Input, Mp4FileDemuxer};
+use shiguredo_mp4::demux::{DemuxError, Input, Mp4FileDemuxer, TrackInfo};
 use shiguredo_mp4::{BoxSize, BoxType, TrackKind};
 
 use super::{Sample, Track};
@@ -61,10 +61,14 @@ pub(super) fn movie(file: &'static [u8]) -> Result<Vec<Track>, FootageError> {
         position: 0,
         data: file,
     });
-    let infos = demuxer.tracks()?.to_vec();
-    let mut found: Vec<(u32, TrackKind, NonZeroU32, Option<SampleEntry>, Vec<Sample>)> = infos
+    let mut found: Vec<Found> = demuxer
+        .tracks()?
         .iter()
-        .map(|t| (t.track_id, t.kind, t.timescale, None, Vec::new()))
+        .map(|info| Found {
+            info: info.clone(),
+            entry: None,
+            samples: Vec::new(),
+        })
         .collect();
     while let Some(sample) = demuxer.next_sample()? {
         let offset = usize::try_from(sample.data_offset).map_err(|_| FootageError::OutOfRange)?;
@@ -72,37 +76,43 @@ pub(super) fn movie(file: &'static [u8]) -> Result<Vec<Track>, FootageError> {
         if end.is_none_or(|end| end > file.len()) {
             return Err(FootageError::OutOfRange);
         }
-        for (id, _, _, entry, samples) in &mut found {
-            if *id == sample.track.track_id {
-                if entry.is_none() {
-                    *entry = sample.sample_entry.cloned();
-                }
-                samples.push(Sample {
-                    offset,
-                    size: sample.data_size,
-                    start: i64::try_from(sample.timestamp).map_err(|_| FootageError::OutOfRange)?,
-                    duration: i64::from(sample.duration),
-                    composition_offset: sample.composition_time_offset.unwrap_or(0),
-                    sync: sample.keyframe,
-                });
-            }
+        let start = i64::try_from(sample.timestamp).map_err(|_| FootageError::OutOfRange)?;
+        let id = sample.track.track_id;
+        for track in found.iter_mut().filter(|t| t.info.track_id == id) {
+            track.entry = track.entry.take().or(sample.sample_entry.cloned());
+            track.samples.push(Sample {
+                offset,
+                size: sample.data_size,
+                start,
+                duration: i64::from(sample.duration),
+                composition_offset: sample.composition_time_offset.unwrap_or(0),
+                sync: sample.keyframe,
+            });
         }
     }
-    found.sort_by_key(|(_, kind, ..)| *kind != TrackKind::Video);
-    found
-        .into_iter()
-        .map(|(_, kind, timescale, entry, samples)| {
-            let last = samples.last().ok_or(FootageError::OutOfRange)?;
-            Ok(Track {
-                kind,
-                entry: entry.ok_or(FootageError::OutOfRange)?,
-                timescale,
-                length: last.start + last.duration,
-                samples,
-                media: file,
-            })
+    found.sort_by_key(|track| track.info.kind != TrackKind::Video);
+    found.into_iter().map(|found| found.track(file)).collect()
+}
+
+/// A track while it is being read.
+struct Found {
+    info: TrackInfo,
+    entry: Option<SampleEntry>,
+    samples: Vec<Sample>,
+}
+
+impl Found {
+    fn track(self, media: &'static [u8]) -> Result<Track, FootageError> {
+        let last = self.samples.last().ok_or(FootageError::OutOfRange)?;
+        Ok(Track {
+            kind: self.info.kind,
+            entry: self.entry.ok_or(FootageError::OutOfRange)?,
+            timescale: self.info.timescale,
+            length: last.start + last.duration,
+            samples: self.samples,
+            media,
         })
-        .collect()
+    }
 }
 
 /// A track of G.711 A-law, mono, from its bare bytes.

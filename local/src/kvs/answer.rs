@@ -38,7 +38,7 @@ const GARBAGE: &str = "no clip today, only this line again and again\n";
 /// How often the line comes: more than a reader takes for a header.
 const GARBAGE_LINES: usize = 2_000;
 
-/// A GetClip answer that was handed to the connection to its last byte.
+/// A GetClip answer that was handed to the connection to its last byte, by no fault shortened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Name of the stream.
@@ -112,12 +112,12 @@ pub(super) fn garbage(is_clip: bool) -> Response<Body> {
     respond(StatusCode::OK, kind, body)
 }
 
-/// Streams a clip; `answers` notes it once its last byte is out.
+/// Streams a clip; `record` notes it once its last byte is out.
 pub(super) fn clip(
     clip: Clip,
     stream: String,
     framing: Framing,
-    answers: &Arc<Answers>,
+    record: Option<&Arc<Answers>>,
 ) -> Response<Body> {
     let length = clip.len();
     let body = ClipBody {
@@ -125,7 +125,9 @@ pub(super) fn clip(
         length,
         left: length,
         announced: framing == Framing::ContentLength,
-        digest: (answers.room > 0).then(|| (Sha256::new(), Arc::clone(answers))),
+        digest: record
+            .filter(|answers| answers.room > 0)
+            .map(|answers| (Sha256::new(), Arc::clone(answers))),
         stream,
     };
     let response = respond(StatusCode::OK, MP4, Body::new(body));

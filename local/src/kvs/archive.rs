@@ -13,6 +13,9 @@ const CLIP_BYTES: usize = 100_000_000;
 /// Longest range of a clip, in milliseconds (ClipTimestampRange API reference: 24 hours).
 const CLIP_RANGE_MS: i64 = 24 * 3_600_000;
 
+/// No fragment of any stream has a higher index before the year 10000; keeps what a forged token says within the arithmetic.
+const LAST_INDEX: i64 = 1 << 40;
+
 /// A range of fragment starts; both ends are in it. Milliseconds since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
@@ -95,7 +98,7 @@ impl Listing {
         most: usize,
         now: i64,
     ) -> (Vec<Fragment>, Option<Self>) {
-        let (kept, _) = stream.select(Selector::ServerTimestamp, i64::MIN / 2, now, now);
+        let (kept, _) = stream.select(Selector::ServerTimestamp, 0, now, now);
         let count = self.last - self.first + 1;
         let mut page = Vec::new();
         while self.done < count && page.len() < most {
@@ -122,8 +125,10 @@ impl Listing {
             last: number(16)?,
             done: number(32)?,
         };
-        let count = listing.last.checked_sub(listing.first)?;
-        let fits = token.len() == 48 && listing.done >= 0 && listing.done <= count;
+        let fits = token.len() == 48
+            && (0..=LAST_INDEX).contains(&listing.first)
+            && (listing.first..=LAST_INDEX).contains(&listing.last)
+            && (0..=listing.last - listing.first).contains(&listing.done);
         fits.then_some(listing)
     }
 }

@@ -121,11 +121,8 @@ impl Refusal {
         Self::new(403, "InvalidSignatureException", message)
     }
 
-    pub(super) fn scripted(status: u16, code: String, message: String) -> Self {
-        Self {
-            status,
-            code,
-            message,
-        }
+    /// What a test scripted.
+    pub(super) fn scripted(status: u16, code: &str, message: &str) -> Self {
+        Self::new(status, code, message)
     }
 }

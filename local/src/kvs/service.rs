@@ -21,8 +21,8 @@ use super::refusal::Refusal;
 use super::request::{self, Page};
 use super::signature;
 use super::stream::Stream;
-use crate::faults::{Call, Fault, Faults};
-use crate::http::{Body, Connection, cut_after, end_early, stall_after};
+use crate::faults::{self, Call, Fault, Faults};
+use crate::http::{Body, Connection};
 
 /// Longest request body. The largest member of a real one is a `NextToken` of 4,096 characters.
 const LONGEST_REQUEST: usize = 64 * 1024;
@@ -68,16 +68,21 @@ impl Operation {
     }
 }
 
+/// The operations that this service knows, as AWS spells them.
+pub const OPERATIONS: [&str; 4] = [
+    "GetDataEndpoint",
+    "DescribeStream",
+    "GetClip",
+    "ListFragments",
+];
+
 /// For [`Faults::new`]: everything but an error inside a 200, which only S3 has.
 pub(super) fn can_express(operation: &str, fault: &Fault) -> Result<(), String> {
-    let known = [
-        "GetDataEndpoint",
-        "DescribeStream",
-        "GetClip",
-        "ListFragments",
-    ];
-    if !known.contains(&operation) {
-        return Err(format!("Kinesis Video Streams has {}", known.join(", ")));
+    if !OPERATIONS.contains(&operation) {
+        return Err(format!(
+            "Kinesis Video Streams has {}",
+            OPERATIONS.join(", ")
+        ));
     }
     match fault {
         Fault::ErrorInside200 { .. } => Err("only S3 puts errors into a 200".to_owned()),
@@ -123,39 +128,27 @@ impl Service {
         let body = body.to_bytes();
         let object = request::object(&body);
         let fault = self.note(operation, object.as_ref().ok());
+        let record = (!shortens(fault.as_ref())).then_some(&self.answers);
         let work = || {
             let worked = signature::check(&head, &body)
                 .and(object)
-                .and_then(|object| self.work(operation, &object, &head, endpoint));
+                .and_then(|object| self.work(operation, &object, &head, endpoint, record));
             worked.unwrap_or_else(|refusal| answer::refuse(&refusal))
         };
-        match fault {
-            None => work(),
-            Some(Fault::Throttle) => {
-                let named = self.named(&body);
-                answer::refuse(&Refusal::throttled(operation.name(), &named))
-            }
-            Some(Fault::Error {
-                status,
-                code,
-                message,
-            }) => answer::refuse(&Refusal::scripted(status, code, message)),
-            Some(Fault::Reset) => match connection.reset().await {},
-            Some(Fault::AnswerLost) => {
-                drop(work());
-                match connection.reset().await {}
-            }
-            Some(Fault::Stall { after }) => stall_after(work(), after),
-            Some(Fault::CutBody { after }) => cut_after(work(), after),
-            Some(Fault::EndEarly { after }) => end_early(work(), after),
-            Some(Fault::Garbage) => answer::garbage(operation == Operation::GetClip),
-            // Refused when it was scripted.
-            Some(Fault::ErrorInside200 { .. }) => work(),
-            Some(Fault::Delay(duration)) => {
-                tokio::time::sleep(duration).await;
-                work()
-            }
+        if fault == Some(Fault::Garbage) {
+            return answer::garbage(operation == Operation::GetClip);
         }
+        let throttled = Refusal::throttled(operation.name(), &self.named(&body));
+        let Refusal {
+            status,
+            code,
+            message,
+        } = &throttled;
+        let refuse = |status, code: &str, message: &str| {
+            answer::refuse(&Refusal::scripted(status, code, message))
+        };
+        let work = async { work() };
+        faults::answer(fault, &connection, (*status, code, message), refuse, work).await
     }
 
     /// Counts the call, keeps what it said, and asks how it goes wrong.
@@ -189,6 +182,7 @@ impl Service {
         object: &Map<String, Value>,
         head: &Parts,
         endpoint: Endpoint,
+        record: Option<&Arc<Answers>>,
     ) -> Result<Response<Body>, Refusal> {
         let stream = request::stream(object, &self.streams)?;
         let home = held(&self.moved).get(stream.name()).copied();
@@ -220,7 +214,7 @@ impl Service {
                 self.charge(operation, stream, cost)?;
                 let clip = mux(stream, &fragments, now)?;
                 let name = stream.name().to_owned();
-                Ok(answer::clip(clip, name, stream.framing, &self.answers))
+                Ok(answer::clip(clip, name, stream.framing, record))
             }
             Operation::ListFragments => {
                 let most = request::max_results(object)?;
@@ -279,6 +273,15 @@ impl Service {
             }
         })
     }
+}
+
+/// Whether an answer that goes wrong like this does not arrive whole, though it was made whole.
+fn shortens(fault: Option<&Fault>) -> bool {
+    use Fault::{AnswerLost, CutBody, EndEarly, Stall};
+    matches!(
+        fault,
+        Some(AnswerLost | CutBody { .. } | EndEarly { .. } | Stall { .. })
+    )
 }
 
 fn mux(stream: &Stream, fragments: &[Fragment], now: i64) -> Result<Clip, Refusal> {

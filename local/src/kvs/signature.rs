@@ -8,8 +8,7 @@ use hyper::http::request::Parts;
 use sha2::{Digest, Sha256};
 
 use super::refusal::Refusal;
-use super::stream::REGION;
-use crate::credentials::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
+use crate::account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 

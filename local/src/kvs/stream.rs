@@ -7,13 +7,8 @@
 use std::fmt;
 
 use super::fragment::Fragment;
+use crate::account::{ACCOUNT_ID, REGION};
 use crate::footage::{Footage, GROUP_OF_PICTURES_MS};
-
-/// Region of every local stream.
-pub const REGION: &str = "eu-west-1";
-
-/// Account of every local stream: AWS's own number for examples.
-pub const ACCOUNT: &str = "123456789012";
 
 /// Longest fragment, in milliseconds (PutMedia API reference: 20 s).
 const LONGEST_FRAGMENT_MS: u32 = 20_000;
@@ -172,7 +167,7 @@ impl Stream {
         let Self {
             name, created_ms, ..
         } = self;
-        format!("arn:aws:kinesisvideo:{REGION}:{ACCOUNT}:stream/{name}/{created_ms}")
+        format!("arn:aws:kinesisvideo:{REGION}:{ACCOUNT_ID}:stream/{name}/{created_ms}")
     }
 
     /// The moment on the server's clock from which on fragments are kept at `now`.

@@ -153,14 +153,11 @@ impl Exchange {
                         "Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
                     ),
                 };
-                return match self.finish(Some(id), outcome) {
-                    Ok(_) => refuse(
-                        413,
-                        "RequestEntityTooLarge",
-                        "Exceeded maximum allowed payload size",
-                    ),
-                    Err(refused) => refused,
-                };
+                if !self.finish(Some(id), outcome) {
+                    return accepted(false);
+                }
+                let message = "Exceeded maximum allowed payload size";
+                return refuse(413, "RequestEntityTooLarge", message);
             }
         };
         let outcome = match serde_json::from_slice(&body) {
@@ -170,8 +167,7 @@ impl Exchange {
                 error_message: format!("the response is not JSON: {error}"),
             },
         };
-        self.finish(Some(id), outcome)
-            .unwrap_or_else(|refused| refused)
+        accepted(self.finish(Some(id), outcome))
     }
 
     async fn error(&self, id: Option<&str>, request: Request<Incoming>) -> Response<Body> {
@@ -189,26 +185,33 @@ impl Exchange {
             error_type: text("errorType").unwrap_or(header),
             error_message: text("errorMessage").unwrap_or_default(),
         };
-        self.finish(id, outcome).unwrap_or_else(|refused| refused)
+        accepted(self.finish(id, outcome))
     }
 
     /// Ends the invocation `id`, or, without an id, whichever waits: an init error ends the first one.
-    fn finish(&self, id: Option<&str>, outcome: Outcome) -> Result<Response<Body>, Response<Body>> {
+    /// Says whether there was one.
+    fn finish(&self, id: Option<&str>, outcome: Outcome) -> bool {
         let mut state = self.shared.state();
         let sender = match id {
             Some(id) => {
                 let running = state.running.take_if(|running| running.request_id == id);
-                let running =
-                    running.ok_or_else(|| refuse(400, "InvalidRequestID", "Invalid request ID"))?;
-                Some(running.outcome)
+                running.map(|running| running.outcome)
             }
             None => state.pending.take().map(|pending| pending.outcome),
         };
+        let found = sender.is_some();
         if let Some(sender) = sender {
             // The caller may have stopped waiting at the deadline.
             let _ = sender.send(outcome);
         }
-        Ok(document(202, &json!({"status": "OK"})))
+        found || id.is_none()
+    }
+}
+
+fn accepted(finished: bool) -> Response<Body> {
+    match finished {
+        true => document(202, &json!({"status": "OK"})),
+        false => refuse(400, "InvalidRequestID", "Invalid request ID"),
     }
 }
 

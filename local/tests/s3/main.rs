@@ -17,7 +17,6 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use base64::Engine;
-use clip_export_local::credentials;
 use clip_export_local::s3::{self, Bucket, Options, Server};
 use tempfile::TempDir;
 
@@ -44,11 +43,7 @@ async fn stack_with(buckets: Vec<Bucket>) -> Stack {
     let mut options = Options::new(root.path(), &[]);
     options.buckets = buckets;
     let server = Server::start(options).await.unwrap();
-    let client = client(
-        &server,
-        credentials::ACCESS_KEY_ID,
-        credentials::SECRET_ACCESS_KEY,
-    );
+    let client = client(&server, s3::ACCESS_KEY_ID, s3::SECRET_ACCESS_KEY);
     Stack {
         client,
         server,

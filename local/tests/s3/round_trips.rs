@@ -201,10 +201,10 @@ async fn unsigned_payloads_are_taken_and_wrong_secrets_are_not() {
         .unwrap();
     assert_eq!(server.objects("clips"), ["clip.mp4"]);
 
-    let wrong = super::client(&server, credentials::ACCESS_KEY_ID, "another secret");
+    let wrong = super::client(&server, s3::ACCESS_KEY_ID, "another secret");
     let listed = wrong.list_objects_v2().bucket("clips").send().await;
     assert_eq!(refusal(listed), refused(403, "SignatureDoesNotMatch"));
-    let unknown = super::client(&server, "AKIDUNKNOWN", credentials::SECRET_ACCESS_KEY);
+    let unknown = super::client(&server, "AKIDUNKNOWN", s3::SECRET_ACCESS_KEY);
     let listed = unknown.list_objects_v2().bucket("clips").send().await;
     assert_eq!(refusal(listed), refused(403, "InvalidAccessKeyId"));
 }
@@ -244,11 +244,7 @@ async fn objects_outlive_the_server_and_uploads_do_not() {
         .unwrap();
     assert_eq!(server.objects("clips"), ["a/clip.mp4"]);
     assert_eq!(server.uploads(), []);
-    let client = super::client(
-        &server,
-        credentials::ACCESS_KEY_ID,
-        credentials::SECRET_ACCESS_KEY,
-    );
+    let client = super::client(&server, s3::ACCESS_KEY_ID, s3::SECRET_ACCESS_KEY);
     let head = client
         .head_object()
         .bucket("clips")
@@ -342,11 +338,7 @@ async fn the_ca_bundle_opens_the_tls_endpoint() {
     let mut options = Options::new(root.path(), &["clips"]);
     options.authority = Some(authority.clone());
     let server = Server::start(options).await.unwrap();
-    let plain = super::client(
-        &server,
-        credentials::ACCESS_KEY_ID,
-        credentials::SECRET_ACCESS_KEY,
-    );
+    let plain = super::client(&server, s3::ACCESS_KEY_ID, s3::SECRET_ACCESS_KEY);
     let untrusted = plain.head_bucket().bucket("clips").send().await;
     assert!(untrusted.unwrap_err().as_service_error().is_none());
 
