@@ -3,18 +3,23 @@
 //! Real sockets, the real wire formats, and refusals as unkind as those of the real services. Nothing here
 //! is ever part of the function.
 //!
+//! - [`kvs`]: Kinesis Video Streams: cameras that have always been running.
+//! - [`s3`]: Amazon S3, keeping objects as files in a folder.
+//! - [`runtime_api`]: the Lambda Runtime API, which hands events to a function and takes its answers.
+//! - [`function`]: the real binary, started as Lambda would, and [`process`]: the child that it is.
+//! - [`footage`]: the recordings that the cameras show, looped over time.
 //! - [`http`]: the HTTP/1.1 server base, with bodies and connections that can go wrong on purpose.
 //! - [`faults`]: which call of which operation goes wrong, and how.
 //! - [`account`]: the credentials, account and region that the services share.
-//! - [`s3`]: Amazon S3, keeping objects as files in a folder.
-//! - [`kvs`]: Kinesis Video Streams: cameras that have always been running.
-//! - [`footage`]: the recordings that the cameras show, looped over time.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod account;
 pub mod faults;
 pub mod footage;
+pub mod function;
 pub mod http;
 pub mod kvs;
+pub mod process;
+pub mod runtime_api;
 pub mod s3;
