@@ -309,10 +309,8 @@ fn of_upload(error: &UploadError) -> ErrorType {
     match error {
         UploadError::NotSent { source, .. } => of_unsent(source.as_ref()),
         UploadError::NoAnswer { .. } => ErrorType::ServiceUnavailable,
+        UploadError::Service { .. } if error.is_throttling() => ErrorType::Throttled,
         UploadError::Service { status, code, .. } => match (code.as_deref().unwrap_or_default(), *status) {
-            ("SlowDown" | "RequestLimitExceeded" | "ThrottlingException" | "Throttling", _) | (_, 429) => {
-                ErrorType::Throttled
-            }
             (_, 401 | 403) => ErrorType::AccessDenied,
             (code, _) if is_about_credentials(code) || code.starts_with("KMS.") => ErrorType::AccessDenied,
             ("InternalError" | "ServiceUnavailable", _) | (_, 500..) => ErrorType::ServiceUnavailable,

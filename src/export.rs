@@ -418,6 +418,7 @@ fn receipt(
             bytes: stored.size_bytes,
             video_sync_samples: movie.video_sync_samples(),
             duration_seconds: movie.duration_seconds,
+            longest_picture_seconds: movie.longest_picture_seconds(),
             age_of_end: asked.duration_since(request.range.end()),
         };
         doubts(&request.range, &answer)

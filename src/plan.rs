@@ -39,6 +39,12 @@ pub const SETTLE: SignedDuration = SignedDuration::from_secs(MAX_FRAGMENT_SECOND
 /// more than a few; a twentieth of the limit covers fragments of up to 5 MB.
 const NEAR_BYTE_LIMIT: u64 = MAX_CLIP_BYTES / 20 * 19;
 
+/// Longest time that a picture may stand before it counts as a pause of the camera, in seconds.
+///
+/// Cameras send a picture a second at least; a gap between two fragments is a reconnect, which takes
+/// several seconds.
+const LONGEST_PICTURE_SECONDS: f64 = 2.0;
+
 /// Which of a fragment's two timestamps a range is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FragmentSelectorType {
@@ -123,6 +129,8 @@ pub struct Answer {
     pub video_sync_samples: u64,
     /// Playing time of the clip in seconds.
     pub duration_seconds: f64,
+    /// Longest time for which one picture stands, in seconds.
+    pub longest_picture_seconds: f64,
     /// Time from the end of the range to the call.
     pub age_of_end: SignedDuration,
 }
@@ -146,6 +154,11 @@ pub enum Doubt {
         /// Seconds missing.
         seconds: f64,
     },
+    /// One picture stands for so long that the camera must have paused.
+    Gap {
+        /// Seconds for which it stands.
+        seconds: f64,
+    },
     /// The range had only just ended when the clip was asked for.
     LiveEdge {
         /// Seconds from the end of the range to the call.
@@ -161,6 +174,7 @@ impl Doubt {
             Self::NearByteLimit { .. } => "NEAR_BYTE_LIMIT",
             Self::NearFragmentLimit { .. } => "NEAR_FRAGMENT_LIMIT",
             Self::Short { .. } => "SHORTER_THAN_ASKED",
+            Self::Gap { .. } => "GAP_INSIDE",
             Self::LiveEdge { .. } => "LIVE_EDGE",
         }
     }
@@ -183,6 +197,10 @@ impl fmt::Display for Doubt {
                 f,
                 "the clip plays {seconds:.3} s less than was asked for: the camera may have paused, \
                  or the clip was cut off"
+            ),
+            Self::Gap { seconds } => write!(
+                f,
+                "one picture of the clip stands for {seconds:.3} s: the camera paused there"
             ),
             Self::LiveEdge { seconds } => write!(
                 f,
@@ -211,6 +229,11 @@ pub fn doubts(range: &TimeRange, answer: &Answer) -> Vec<Doubt> {
     {
         doubts.push(Doubt::Short { seconds: missing });
     }
+    if answer.longest_picture_seconds > LONGEST_PICTURE_SECONDS {
+        doubts.push(Doubt::Gap {
+            seconds: answer.longest_picture_seconds,
+        });
+    }
     if answer.age_of_end < SETTLE {
         doubts.push(Doubt::LiveEdge {
             seconds: answer.age_of_end.as_secs_f64(),
@@ -233,6 +256,7 @@ mod tests {
             bytes: 1_000_000,
             video_sync_samples: 30,
             duration_seconds: seconds,
+            longest_picture_seconds: 0.04,
             age_of_end: SETTLE,
         }
     }
@@ -265,6 +289,15 @@ mod tests {
     fn one_missing_fragment_is_the_rule_of_get_clip() {
         assert_eq!(codes(&range(60), &whole(58.0)), [""; 0]);
         assert_eq!(codes(&range(60), &whole(39.9)), ["SHORTER_THAN_ASKED"]);
+    }
+
+    #[test]
+    fn a_picture_that_stands_is_a_gap() {
+        let mut answer = whole(60.0);
+        answer.longest_picture_seconds = 2.0;
+        assert_eq!(codes(&range(60), &answer), [""; 0]);
+        answer.longest_picture_seconds = 6.04;
+        assert_eq!(codes(&range(60), &answer), ["GAP_INSIDE"]);
     }
 
     #[test]

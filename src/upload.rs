@@ -24,9 +24,12 @@ use std::time::Duration;
 use aws_sdk_s3 as s3;
 use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use bytes::Bytes;
 
 use crate::config::{Keeping, Transfer};
+use crate::error::chain;
 use crate::sdk::custom_endpoint;
 
 /// S3 with the operator's settings.
@@ -185,19 +188,43 @@ impl Intercept for LogFailedAttempts {
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), s3::error::BoxError> {
+        let Some(Err(error)) = context.output_or_error() else {
+            return Ok(());
+        };
         let status = context.response().map(|response| response.status().as_u16());
         // No object at the key, and somebody else's object at the key, are answers.
         if matches!(status, Some(404 | 412)) {
             return Ok(());
         }
-        if let Some(Err(error)) = context.output_or_error() {
-            let request = context
-                .request()
-                .map(|request| format!("{} {}", request.method(), request.uri()));
-            tracing::warn!(request, status, ?error, "a call of S3 failed");
-        }
+        let operation = config.load::<Metadata>().map(Metadata::name);
+        let attempt = config.load::<RequestAttempts>().map(RequestAttempts::attempts);
+        let body = context.response().and_then(|response| response.body().bytes());
+        let code = body.and_then(error_code);
+        let cause = error.as_connector_error().map(|error| chain(error));
+        tracing::warn!(operation, attempt, status, code, cause, "a call of S3 failed");
         Ok(())
+    }
+}
+
+/// The content of `<Code>` in an error document. The rest of it stays out of the log: S3 repeats
+/// headers of the request in it, the session token among them.
+fn error_code(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once("<Code>")?;
+    rest.split_once("</Code>").map(|(code, _)| code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_code_of_an_error_document_is_shown() {
+        let body = b"<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>m</Message></Error>";
+        assert_eq!(error_code(body), Some("SlowDown"));
+        assert_eq!(error_code(b"<html>"), None);
+        assert_eq!(error_code(b"\xff<Code>x</Code>"), None);
     }
 }

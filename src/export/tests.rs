@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use clip_export_local::{credentials, s3};
+use clip_export_local::{account, s3};
 
 use super::*;
 use crate::error::ErrorType;
@@ -20,8 +20,8 @@ async fn rig() -> Rig {
     let s3 = s3::Server::start(s3::Options::new(folder.path(), &["clips"])).await.expect("S3");
     let config = Config::from_variables(|name| (name == "CLIP_BUCKET").then(|| "clips".to_owned())).expect("settings");
     let keys = aws_sdk_s3::config::Credentials::new(
-        credentials::ACCESS_KEY_ID,
-        credentials::SECRET_ACCESS_KEY,
+        account::ACCESS_KEY_ID,
+        account::SECRET_ACCESS_KEY,
         None,
         None,
         "the local stack",

@@ -27,6 +27,8 @@ pub struct Track {
     pub samples: u64,
     /// Samples at which decoding can start (`stss`, 8.6.2; all of them where there is no such box).
     pub sync_samples: u64,
+    /// Longest time between two samples in seconds (`stts`, 8.6.1.2).
+    pub longest_sample_seconds: f64,
 }
 
 /// What a track holds, from its handler (`hdlr`, 8.4.3).
@@ -64,6 +66,16 @@ impl Movie {
             .map(|track| track.sync_samples)
             .max()
             .unwrap_or(0)
+    }
+
+    /// Longest time for which the picture stands still, in seconds.
+    #[must_use]
+    pub fn longest_picture_seconds(&self) -> f64 {
+        let longest = |track: &Track| match track.kind {
+            TrackKind::Video { .. } => track.longest_sample_seconds,
+            _ => 0.0,
+        };
+        self.tracks.iter().map(longest).fold(0.0, f64::max)
     }
 
     /// Reads the payload of a `moov` of a file of `file_length` bytes.
@@ -123,6 +135,7 @@ impl Track {
             duration_seconds: duration as f64 / f64::from(timescale),
             samples,
             sync_samples,
+            longest_sample_seconds: f64::from(longest_sample(stbl)?) / f64::from(timescale),
         };
         Ok((track, bytes))
     }
@@ -232,6 +245,14 @@ fn sample_sizes(stbl: &[u8]) -> Result<(u64, u64), Mp4Error> {
     Ok((u64::from(count), 0))
 }
 
+/// Longest duration of a sample in units of the media's timescale (`stts`, 8.6.1.2).
+fn longest_sample(stbl: &[u8]) -> Result<u32, Mp4Error> {
+    const STTS: FourCC = fourcc(b"stts");
+    let (_, rows) = table(STTS, require(fourcc(b"stbl"), stbl, STTS)?, 8)?;
+    let deltas = rows.chunks_exact(8).filter_map(|row| row.last_chunk::<4>());
+    Ok(deltas.map(|delta| u32::from_be_bytes(*delta)).max().unwrap_or(0))
+}
+
 /// Every chunk begins inside the file (`stco` or `co64`, 8.7.5).
 fn check_chunks(stbl: &[u8], file_length: u64) -> Result<(), Mp4Error> {
     let outside = |box_type| {
@@ -288,6 +309,7 @@ pub(super) mod test_movie {
                 b"stbl",
                 &[
                     &boxed(b"stsd", &[&be32(&[0, 1]), entry]),
+                    &boxed(b"stts", &[&be32(&[0, 2, samples - 1, 40, 1, 440])]),
                     &boxed(b"stsz", &[&be32(&[0, 1, samples])]),
                     sync,
                     chunks,
@@ -317,6 +339,7 @@ pub(super) mod test_movie {
         let movie = Movie::read(&moov(), true, 1000).expect("valid");
         assert_eq!(movie.duration_seconds, 2.0);
         assert_eq!(movie.video_sync_samples(), 1);
+        assert_eq!(movie.longest_picture_seconds(), 0.44);
         let [video, audio] = &movie.tracks[..] else {
             panic!("two tracks")
         };

@@ -127,6 +127,19 @@ impl UploadError {
         }
     }
 
+    /// Whether S3 refused because too much was asked of it.
+    #[must_use]
+    pub fn is_throttling(&self) -> bool {
+        let codes = ["SlowDown", "RequestLimitExceeded", "Throttling", "ThrottlingException"];
+        self.status() == Some(429) || self.code().is_some_and(|code| codes.contains(&code))
+    }
+
+    /// Whether the same call can succeed later without anybody changing anything.
+    pub(super) fn may_pass(&self) -> bool {
+        let failed = self.status().is_some_and(|status| status >= 500);
+        failed || self.is_throttling() || matches!(self, Self::NoAnswer { .. })
+    }
+
     /// There is an object at the key (HTTP 412).
     #[must_use]
     pub fn is_taken(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use aws_config::retry::RetryConfig;
 use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOutput;
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
@@ -11,6 +12,9 @@ use aws_sdk_s3::types::{
 use bytes::{Bytes, BytesMut};
 use crc_fast::CrcAlgorithm::Crc64Nvme;
 use tokio::task::JoinSet;
+
+use crate::backoff::Backoff;
+use crate::error::chain;
 
 use super::size::{MAX_PARTS, part_bytes};
 use super::{Store, Stored, Target, UploadError};
@@ -215,7 +219,32 @@ impl Upload {
         }
     }
 
+    /// Creates the multipart upload, and tries again itself: the SDK would make a second upload where
+    /// only the answer to the first got lost.
     async fn create(&mut self) -> Result<String, UploadError> {
+        let mut backoff = Backoff::new(self.store.transfer.retries);
+        loop {
+            let error = match self.try_create().await {
+                Ok(upload_id) => return Ok(upload_id),
+                Err(error) => error,
+            };
+            if let State::Creating { since } = self.state {
+                if let Err(unknown) = self.abort_created_since(since).await {
+                    tracing::warn!(error = chain(&unknown), "it is not known whether there is an upload");
+                    return Err(error);
+                }
+                self.state = State::Local;
+            }
+            let (true, Some(wait)) = (error.may_pass(), backoff.next(fastrand::f64())) else {
+                return Err(error);
+            };
+            let retry = backoff.made();
+            tracing::warn!(error = chain(&error), retry, wait_ms = wait.as_millis(), "asking again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn try_create(&mut self) -> Result<String, UploadError> {
         let destination = &self.target.destination;
         let keeping = &self.store.keeping;
         self.state = State::Creating {
@@ -237,28 +266,21 @@ impl Upload {
             .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
             .checksum_type(ChecksumType::FullObject)
             .customize()
-            // A retry would make a second upload where only the answer to the first got lost.
-            .config_override(
-                aws_sdk_s3::config::Builder::new().retry_config(aws_config::retry::RetryConfig::disabled()),
-            )
+            .config_override(aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled()))
             .send()
             .await;
-        let output = match output {
-            Ok(output) => output,
-            Err(error) => {
-                let error = UploadError::of("CreateMultipartUpload", error);
-                if matches!(error, UploadError::Service { .. } | UploadError::NotSent { .. }) {
-                    self.state = State::Local;
-                }
-                return Err(error);
+        let output = output.map_err(|error| {
+            let error = UploadError::of("CreateMultipartUpload", error);
+            // What S3 has refused, and what was never sent, is not there. A failure of S3 may come
+            // after the upload was made.
+            let refused = error.status().is_some_and(|status| status < 500 || error.is_throttling());
+            if refused || matches!(error, UploadError::NotSent { .. }) {
+                self.state = State::Local;
             }
-        };
+            error
+        })?;
         let upload_id = output.upload_id.unwrap_or_default();
-        tracing::info!(
-            upload_id,
-            part_bytes = self.part_bytes,
-            "multipart upload created"
-        );
+        tracing::info!(upload_id, part_bytes = self.part_bytes, "multipart upload created");
         self.state = State::Open {
             upload_id: upload_id.clone(),
         };

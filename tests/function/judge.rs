@@ -18,7 +18,8 @@ fn decode(file: &Path, frames: u64) {
     assert_eq!(String::from_utf8_lossy(&probe.stderr), "", "{}", file.display());
     assert_eq!(String::from_utf8_lossy(&probe.stdout).trim(), frames.to_string());
     let output = Command::new("ffmpeg")
-        .args(["-v", "warning", "-xerror", "-i"])
+        // G.711 in MP4 does not say how its channels are laid out, which ffmpeg would report.
+        .args(["-v", "warning", "-xerror", "-guess_layout_max", "0", "-i"])
         .arg(file)
         .args(["-f", "null", "-"])
         .output()

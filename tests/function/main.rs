@@ -3,6 +3,13 @@
 //!
 //! Every test that makes something fail ends on two facts: no object, no upload left behind.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so and fails"
+)]
+
 mod answers;
 mod deadline;
 mod errors;
