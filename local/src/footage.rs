@@ -1,9 +1,10 @@
 //! Small real recordings, looped for ever, that the local cameras show.
 //!
-//! A camera that runs around the clock cannot be committed, so two minutes of it are, and time wraps around them:
-//! the loop of length L shows its position `t mod L` at the moment `t` of the Unix epoch. This module owns the
-//! embedded files and their sample tables and promises that any span of time can be asked for, by samples, with
-//! memory that does not grow with the span. How the files were made stands in `local/footage/README.md`.
+//! A camera that runs around the clock cannot be committed, so two minutes of it are, and time wraps around
+//! them: the loop of length L shows its position `t mod L` at the moment `t` of the Unix epoch. This module
+//! owns the embedded files and their sample tables and promises that any span of time can be asked for, by
+//! samples, with memory that does not grow with the span. How the files were made stands in
+//! `local/footage/README.md`.
 
 mod bulk;
 mod read;
@@ -110,9 +111,9 @@ impl Footage {
         }
     }
 
-    /// The same pictures at a higher bit rate: each picture that is smaller than its share is filled up with a filler data
-    /// NAL unit, which decoders skip (ISO 14496-10, 7.3.2.7; ISO 23008-2, 7.3.2.8). Key frames above their
-    /// share keep their size. The sound stays as it is and comes on top.
+    /// The same pictures at a higher bit rate: each picture that is smaller than its share is filled up with
+    /// a filler data NAL unit, which decoders skip (ISO 14496-10, 7.3.2.7; ISO 23008-2, 7.3.2.8). Key frames
+    /// above their share keep their size. The sound stays as it is and comes on top.
     ///
     /// # Errors
     /// The rate is 0, or a picture's share would not fit 16 MiB.
@@ -154,8 +155,8 @@ impl Track {
         &self.samples[index]
     }
 
-    /// The samples whose decode time lies in `[from, to)`, in order; both in milliseconds since the Unix epoch and
-    /// not before it.
+    /// The samples whose decode time lies in `[from, to)`, in order; both in milliseconds since the Unix
+    /// epoch and not before it.
     pub(crate) fn between(&self, from: i64, to: i64) -> impl Iterator<Item = Occurrence> + '_ {
         let ticks = i64::from(self.timescale.get());
         let from = (from * ticks + 999).div_euclid(1_000);

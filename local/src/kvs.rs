@@ -1,9 +1,10 @@
 //! Kinesis Video Streams on loopback: cameras that have always been running, and the APIs that read them.
 //!
-//! It exists so that a person can try the function, and tests can break it, without an account. It owns the streams, their quotas and the
-//! recorded requests, and promises the semantics of the real service where they are documented or were seen by its users: GetClip takes
-//! fragments that *start* in the range (both ends included), stops at 200 fragments or 100 MB without a word, and sees a fragment
-//! only once the next one has started; ListFragments has no order. Signatures are verified, their age is not.
+//! It exists so that a person can try the function, and tests can break it, without an account. It owns the
+//! streams, their quotas and the recorded requests, and promises the semantics of the real service where they
+//! are documented or were seen by its users: GetClip takes fragments that *start* in the range (both ends
+//! included), stops at 200 fragments or 100 MB without a word, and sees a fragment only once the next one has
+//! started; ListFragments has no order. Signatures are verified, their age is not.
 //!
 //! | stream | footage | for |
 //! | --- | --- | --- |
@@ -19,9 +20,10 @@
 //! | `intercom` | stands for G.711 mu-law | `UnsupportedStreamMediaTypeException` |
 //! | `dark-room` | none | a stream without fragments |
 //!
-//! Where the real service is unknown, this one chose: a gap inside a clip lengthens the sample before it; `moov` comes first and the length
-//! is announced (a stream can be set otherwise); a start before the retention period is no error, only an end is. Overlapping
-//! ingestion, which the real service de-duplicates, does not occur.
+//! Where the real service is unknown, this one chose: a gap inside a clip lengthens the sample before it;
+//! `moov` comes first and the length is announced (a stream can be set otherwise); a start before the
+//! retention period is no error, only an end is. Overlapping ingestion, which the real service de-duplicates,
+//! does not occur.
 
 mod answer;
 mod archive;
@@ -58,7 +60,8 @@ pub use stream::{
     CodecChanges, Framing, Moov, Selector, Stream, StreamBuilder, StreamError, Timescale,
 };
 
-/// How to start the service. The default is the catalogue on a free port of 127.0.0.1, with quotas, on the machine's clock.
+/// How to start the service. The default is the catalogue on a free port of 127.0.0.1, with quotas, on the
+/// machine's clock.
 pub struct Options {
     /// Address to listen on.
     pub host: IpAddr,
@@ -153,7 +156,8 @@ impl Server {
         })
     }
 
-    /// The control plane's address, such as `http://127.0.0.1:PORT`, and at first every stream's data endpoint.
+    /// The control plane's address, such as `http://127.0.0.1:PORT`, and at first every stream's data
+    /// endpoint.
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.first.endpoint()
@@ -180,7 +184,8 @@ impl Server {
         self.faults.calls(operation)
     }
 
-    /// The request bodies of an operation in order of arrival, the newest 10,000; null for one that was no JSON object.
+    /// The request bodies of an operation in order of arrival, the newest 10,000; null for one that was no
+    /// JSON object.
     #[must_use]
     pub fn requests(&self, operation: &str) -> Vec<Value> {
         let requests = held(&self.service.requests);
@@ -195,8 +200,9 @@ impl Server {
         self.service.answers.list()
     }
 
-    /// The very bytes that GetClip would answer at this moment, in memory. Their creation time is the clock's second, so only a
-    /// [`Clock::fixed`] makes them the same as an answer's. Start and end in milliseconds since the epoch, both included. Costs no quota.
+    /// The very bytes that GetClip would answer at this moment, in memory. Their creation time is the clock's
+    /// second, so only a [`Clock::fixed`] makes them the same as an answer's. Start and end in milliseconds
+    /// since the epoch, both included. Costs no quota.
     ///
     /// # Errors
     /// What GetClip would refuse.
@@ -210,8 +216,8 @@ impl Server {
         self.service.clip_bytes(stream, Range { by, start, end })
     }
 
-    /// Moves a stream's data endpoint to a port of its own and says where: the old one answers 403 for it from now on, as a
-    /// wrong host does, and GetDataEndpoint names the new one.
+    /// Moves a stream's data endpoint to a port of its own and says where: the old one answers 403 for it
+    /// from now on, as a wrong host does, and GetDataEndpoint names the new one.
     ///
     /// # Errors
     /// There is no such stream, or no port is free.

@@ -118,7 +118,8 @@ async fn clips_of_every_camera_play_whole() {
         ("highway", "h264", Some("aac")),
     ] {
         for seconds in [10, 60] {
-            // Half an hour ago, in the retention of all of them and in one codec of the workshop; every loop's seam comes 4 s in.
+            // Half an hour ago, in the retention of all of them and in one codec of the workshop; every
+            // loop's seam comes 4 s in.
             let start = NOON - 1_800_000 - 4_000;
             let clip = play(&server, stream, start, seconds * 1_000);
             let picture = clip.track("v");

@@ -8,7 +8,8 @@ use super::{FootageError, PICTURE_MS};
 /// NAL unit header of filler data in H.264: `nal_ref_idc` 0, `nal_unit_type` 12 (ISO 14496-10, table 7-1).
 const H264_FILLER: &[u8] = &[0x0c];
 
-/// NAL unit header of filler data in H.265: type 38 (FD_NUT), layer 0, temporal id 0 (ISO 23008-2, table 7-1).
+/// NAL unit header of filler data in H.265: type 38 (FD_NUT), layer 0, temporal id 0 (ISO 23008-2, table
+/// 7-1).
 const H265_FILLER: &[u8] = &[0x4c, 0x01];
 
 /// Length prefix of a NAL unit in all embedded footage (`lengthSizeMinusOne` = 3; ISO 14496-15, 5.3.3.1).

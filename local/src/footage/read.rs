@@ -137,7 +137,8 @@ pub(super) fn alaw(media: &'static [u8]) -> Track {
     }
 }
 
-/// `AudioSampleEntry` (ISO 14496-12, 12.2.3.2) named `alaw`: one channel, 16 bit when decoded, 8 kHz. The muxer has no type for it.
+/// `AudioSampleEntry` (ISO 14496-12, 12.2.3.2) named `alaw`: one channel, 16 bit when decoded, 8 kHz. The
+/// muxer has no type for it.
 fn alaw_entry() -> SampleEntry {
     let mut payload = vec![0; 6];
     payload.extend(1_u16.to_be_bytes()); // data_reference_index

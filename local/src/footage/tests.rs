@@ -57,7 +57,8 @@ fn time_wraps_around_the_loop_without_losing_or_doubling_a_sample() {
 fn neighbouring_spans_share_no_sample() {
     let footage = Footage::h264_aac();
     let audio = &footage.tracks()[1];
-    // 31.25 AAC frames of 64 ms in 2 s: the cut falls inside a frame, which belongs to the span that it starts in.
+    // 31.25 AAC frames of 64 ms in 2 s: the cut falls inside a frame, which belongs to the span that it
+    // starts in.
     let counts: Vec<usize> = (0..4)
         .map(|n| {
             let from = TEN_O_CLOCK + 2_000 * n;

@@ -7,13 +7,15 @@ use super::stream::{Selector, Stream};
 /// Fragments in a clip at most (Kinesis Video Streams quotas: hard).
 const CLIP_FRAGMENTS: usize = 200;
 
-/// Bytes in a clip at most (same page: "100 MB"), taken as 10^6 bytes each and of the fragments' listed sizes, the sharper reading.
+/// Bytes in a clip at most (same page: "100 MB"), taken as 10^6 bytes each and of the fragments' listed
+/// sizes, the sharper reading.
 const CLIP_BYTES: usize = 100_000_000;
 
 /// Longest range of a clip, in milliseconds (ClipTimestampRange API reference: 24 hours).
 const CLIP_RANGE_MS: i64 = 24 * 3_600_000;
 
-/// No fragment of any stream has a higher index before the year 10000; keeps what a forged token says within the arithmetic.
+/// No fragment of any stream has a higher index before the year 10000; keeps what a forged token says within
+/// the arithmetic.
 const LAST_INDEX: i64 = 1 << 40;
 
 /// A range of fragment starts; both ends are in it. Milliseconds since the epoch.
@@ -24,8 +26,8 @@ pub(super) struct Range {
     pub(super) end: i64,
 }
 
-/// The fragments of a clip: those that start in the range, archived and retained, the first 200 of them and the first 100 MB. What
-/// comes after is left out without a word.
+/// The fragments of a clip: those that start in the range, archived and retained, the first 200 of them and
+/// the first 100 MB. What comes after is left out without a word.
 pub(super) fn clip(stream: &Stream, range: Range, now: i64) -> Result<Vec<Fragment>, Refusal> {
     let Range { by, start, end } = range;
     if start >= end {
@@ -71,7 +73,8 @@ pub(super) fn clip(stream: &Stream, range: Range, now: i64) -> Result<Vec<Fragme
     Ok(fragments)
 }
 
-/// Where a listing stands. It knows its fragments from the first page on: later ones are not added, dropped ones are.
+/// Where a listing stands. It knows its fragments from the first page on: later ones are not added, dropped
+/// ones are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listing {
     first: i64,
@@ -90,8 +93,8 @@ impl Listing {
         }
     }
 
-    /// Up to `most` fragments, and what is left. The order is fixed but has nothing to do with time, across pages too: the service
-    /// promises none.
+    /// Up to `most` fragments, and what is left. The order is fixed but has nothing to do with time, across
+    /// pages too: the service promises none.
     pub(super) fn page(
         mut self,
         stream: &Stream,
@@ -99,14 +102,14 @@ impl Listing {
         now: i64,
     ) -> (Vec<Fragment>, Option<Self>) {
         let (kept, _) = stream.select(Selector::ServerTimestamp, 0, now, now);
-        let count = self.last - self.first + 1;
+        let order = Shuffle::new(self.last - self.first + 1);
         let mut page = Vec::new();
-        while self.done < count && page.len() < most {
-            let index = self.first + shuffled(self.done, count);
+        while self.done < order.count && page.len() < most {
+            let index = self.first + order.place(self.done);
             self.done += 1;
             page.extend(stream.fragment(index).filter(|f| f.index >= kept));
         }
-        (page, (self.done < count).then_some(self))
+        (page, (self.done < order.count).then_some(self))
     }
 
     /// `NextToken`: opaque to clients.
@@ -133,14 +136,28 @@ impl Listing {
     }
 }
 
-/// Place `n` of `count` in a fixed shuffle: steps of about the golden section of `count`, which share no divisor with it, so that every place
-/// comes once.
-fn shuffled(n: i64, count: i64) -> i64 {
-    let mut step = (count * 618 / 1_000).max(1);
-    while gcd(step, count) != 1 {
-        step += 1;
+/// A fixed order of `count` places that has nothing to do with their numbers: steps of about the golden
+/// section of `count`, which share no divisor with it, so that every place comes once.
+struct Shuffle {
+    count: i64,
+    step: i64,
+}
+
+impl Shuffle {
+    fn new(count: i64) -> Self {
+        let mut step = (count * 618 / 1_000).max(1);
+        while count > 0 && gcd(step, count) != 1 {
+            step += 1;
+        }
+        Self { count, step }
     }
-    (i128::from(n) * i128::from(step) + i128::from(count / 2)).rem_euclid(i128::from(count)) as i64
+
+    /// The place that comes as the `n`-th; both from 0 to below `count`, which is at least 1.
+    fn place(&self, n: i64) -> i64 {
+        let wide = i128::from(n) * i128::from(self.step) + i128::from(self.count / 2);
+        // Smaller than `count`.
+        wide.rem_euclid(i128::from(self.count)) as i64
+    }
 }
 
 fn gcd(a: i64, b: i64) -> i64 {

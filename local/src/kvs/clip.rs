@@ -1,8 +1,9 @@
 //! Fragments become the traditional MP4 that GetClip answers.
 //!
-//! `shiguredo_mp4`'s muxer writes every box; this module tells it the samples, and afterwards adds the one box that it has
-//! no interface for: the edit list that keeps sound and picture together. A muxer that is not the function's own joiner, so that
-//! the two cannot share a mistake. What is held in memory is `moov` and one word per sample, never the media.
+//! `shiguredo_mp4`'s muxer writes every box; this module tells it the samples, and afterwards adds the one
+//! box that it has no interface for: the edit list that keeps sound and picture together. A muxer that is not
+//! the function's own joiner, so that the two cannot share a mistake. What is held in memory is `moov` and
+//! one word per sample, never the media.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -26,7 +27,8 @@ const LANGUAGE: [u8; 3] = *b"eng";
 /// The ticks of [`Timescale::Milliseconds`].
 const MILLISECONDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_000 - 1);
 
-/// Media goes out in pieces of this many bytes or a little more: enough for few system calls, small beside a function's memory.
+/// Media goes out in pieces of this many bytes or a little more: enough for few system calls, small beside a
+/// function's memory.
 const CHUNK: usize = 256 * 1024;
 
 /// How long the samples of one track run before those of the next come, in seconds.
@@ -65,8 +67,8 @@ struct Shift {
 }
 
 impl Clip {
-    /// The clip of `fragments`, which are in order, at least one, and of one codec. `now` in milliseconds since the epoch becomes
-    /// the creation time.
+    /// The clip of `fragments`, which are in order, at least one, and of one codec. `now` in milliseconds
+    /// since the epoch becomes the creation time.
     ///
     /// # Errors
     /// The muxer refuses, which the footage gives it no reason for.
@@ -266,8 +268,8 @@ fn divide(value: i64, by: i64) -> i64 {
     (value + by / 2).div_euclid(by)
 }
 
-/// Says when a track's media play (ISO 14496-12, 8.6.6), where that is not simply from the start: sound whose first frame
-/// begins after the first picture, and pictures that are decoded before they are shown.
+/// Says when a track's media play (ISO 14496-12, 8.6.6), where that is not simply from the start: sound whose
+/// first frame begins after the first picture, and pictures that are decoded before they are shown.
 fn add_edit_list(trak: &mut TrakBox, shift: Shift, movie: NonZeroU32) {
     let Shift { empty, lead } = shift;
     if empty == 0 && lead == 0 {
@@ -296,7 +298,8 @@ fn add_edit_list(trak: &mut TrakBox, shift: Shift, movie: NonZeroU32) {
     });
 }
 
-/// The movie lasts as long as its longest track (ISO 14496-12, 8.2.2.3), the delays of the edit lists included.
+/// The movie lasts as long as its longest track (ISO 14496-12, 8.2.2.3), the delays of the edit lists
+/// included.
 fn stretch_movie(moov: &mut MoovBox) {
     let longest = moov.trak_boxes.iter().map(|t| t.tkhd_box.duration).max();
     moov.mvhd_box.duration = longest.unwrap_or(0).max(moov.mvhd_box.duration);

@@ -3,7 +3,8 @@
 use super::stream::Stream;
 use crate::footage::PICTURE_MS;
 
-/// Bytes that Matroska adds to each frame in a fragment: a `SimpleBlock` element's id, size, track, time and flags.
+/// Bytes that Matroska adds to each frame in a fragment: a `SimpleBlock` element's id, size, track, time and
+/// flags.
 const BLOCK_OVERHEAD: usize = 10;
 
 /// Bytes of a fragment beside its frames: EBML head, segment, tracks, cluster and the tags of the service.
@@ -23,7 +24,8 @@ pub(super) struct Fragment {
 }
 
 impl Fragment {
-    /// 47 decimal digits, rising with ingestion: a fixed beginning, the server timestamp, and digits that nobody should read anything into.
+    /// 47 decimal digits, rising with ingestion: a fixed beginning, the server timestamp, and digits that
+    /// nobody should read anything into.
     pub(super) fn number(&self) -> String {
         format!(
             "91343852333{:013}{:023}",
@@ -47,7 +49,8 @@ impl Fragment {
         frames + FRAGMENT_OVERHEAD
     }
 
-    /// `FragmentLengthInMilliseconds`: from the first picture's start to the last one's, so a picture short of the truth.
+    /// `FragmentLengthInMilliseconds`: from the first picture's start to the last one's, so a picture short
+    /// of the truth.
     pub(super) fn listed_length_ms(stream: &Stream) -> i64 {
         stream.fragment_ms - i64::from(PICTURE_MS)
     }

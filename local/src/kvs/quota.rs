@@ -22,8 +22,8 @@ pub(super) struct Cost {
     pub(super) endpoint_calls: u64,
 }
 
-/// What each stream has spent in its current second, which begins with the first call after the last one ended. Real time, also when
-/// the stack's clock stands still: a client that waits must get on.
+/// What each stream has spent in its current second, which begins with the first call after the last one
+/// ended. Real time, also when the stack's clock stands still: a client that waits must get on.
 #[derive(Debug, Default)]
 pub(super) struct Quotas {
     spent: BTreeMap<String, (Instant, Cost)>,

@@ -1,5 +1,5 @@
-//! The service's error answers. Codes, statuses and messages are those that users of the service saw, where any did;
-//! messages that nobody has published are worded here and marked so.
+//! The service's error answers. Codes, statuses and messages are those that users of the service saw, where
+//! any did; messages that nobody has published are worded here and marked so.
 
 use std::fmt;
 

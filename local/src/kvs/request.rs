@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::archive::{Listing, Range};
 use super::refusal::Refusal;
-use super::stream::{Selector, Stream};
+use super::stream::{LAST_MOMENT_MS, Selector, Stream};
 
 /// `APIName` of GetDataEndpoint.
 const API_NAMES: [&str; 8] = [
@@ -18,9 +18,6 @@ const API_NAMES: [&str; 8] = [
     "GET_CLIP",
     "GET_IMAGES",
 ];
-
-/// Milliseconds since the epoch of the last second of the year 9999, the last that any AWS SDK can write.
-const LAST_MOMENT_MS: i64 = 253_402_300_799_999;
 
 /// `MaxResults` when a request names none (ListFragments API reference).
 const DEFAULT_PAGE: usize = 100;
@@ -86,7 +83,8 @@ pub(super) enum Page {
     Next(Listing),
 }
 
-/// `FragmentSelector` or `NextToken` of ListFragments. Without either the service fails instead of refusing; so does this.
+/// `FragmentSelector` or `NextToken` of ListFragments. Without either the service fails instead of refusing;
+/// so does this.
 pub(super) fn page(object: &Map<String, Value>) -> Result<Page, Refusal> {
     if let Some(token) = text(object, "NextToken")? {
         return Listing::from_token(token)

@@ -258,8 +258,8 @@ impl Service {
             .ok_or_else(|| Refusal::throttled(operation.name(), stream.name()))
     }
 
-    /// The address under which the client reached this stack, so that it works from inside a container too; with the port of the
-    /// stream's own endpoint once it has moved.
+    /// The address under which the client reached this stack, so that it works from inside a container too;
+    /// with the port of the stream's own endpoint once it has moved.
     fn data_endpoint(&self, head: &Parts, port: Option<u16>) -> Result<String, Refusal> {
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
         let host = host.ok_or_else(|| Refusal::invalid("The Host header is missing."))?;

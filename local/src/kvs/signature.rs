@@ -1,7 +1,7 @@
 //! Signature Version 4 as the service checks it (IAM User Guide, "Create a signed AWS API request").
 //!
-//! The signature itself is verified, over the headers that the client names. The age of the request is not: the stack's clock may
-//! stand still at a moment of the test's choice.
+//! The signature itself is verified, over the headers that the client names. The age of the request is not:
+//! the stack's clock may stand still at a moment of the test's choice.
 
 use hmac::{Hmac, KeyInit, Mac};
 use hyper::http::request::Parts;

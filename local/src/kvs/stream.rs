@@ -1,8 +1,8 @@
 //! A camera that has always been running: endless fragments, computed from the time and never stored.
 //!
-//! Fragment `i` starts at `i * duration + phase` on the producer's clock and `skew` later on the server's. What is archived, retained
-//! or missing follows from that and the present moment, so ten years of footage cost nothing and every run sees the
-//! same. All moments are milliseconds since the Unix epoch.
+//! Fragment `i` starts at `i * duration + phase` on the producer's clock and `skew` later on the server's.
+//! What is archived, retained or missing follows from that and the present moment, so ten years of footage
+//! cost nothing and every run sees the same. All moments are milliseconds since the Unix epoch.
 
 use std::fmt;
 
@@ -15,6 +15,9 @@ const LONGEST_FRAGMENT_MS: u32 = 20_000;
 
 /// Longest retention, in hours (CreateStream API reference: 10 years).
 const LONGEST_RETENTION_HOURS: u32 = 87_600;
+
+/// Milliseconds since the epoch of the end of the year 9999, the last moment that any AWS SDK can write.
+pub(super) const LAST_MOMENT_MS: i64 = 253_402_300_799_999;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -59,8 +62,8 @@ pub enum Framing {
     CloseDelimited,
 }
 
-/// When the codec private data of a stream changes, on the producer's clock. At each change the stream goes on with its next
-/// footage, round and round.
+/// When the codec private data of a stream changes, on the producer's clock. At each change the stream goes
+/// on with its next footage, round and round.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CodecChanges {
     /// It never does.
@@ -103,6 +106,8 @@ pub enum StreamError {
     Phase(u32),
     /// More than 87,600 hours.
     Retention(u32),
+    /// A creation before 1970 or after the year 9999.
+    Created(i64),
     /// A gap that ends before it begins.
     Gap(i64, i64),
     /// A period of codec changes below 1 ms.
@@ -119,6 +124,7 @@ impl fmt::Display for StreamError {
             ),
             Self::Phase(ms) => write!(f, "a phase of {ms} ms is longer than a fragment"),
             Self::Retention(hours) => write!(f, "{hours} hours are more than ten years"),
+            Self::Created(ms) => write!(f, "a creation at {ms} ms is out of range"),
             Self::Gap(from, to) => write!(f, "the gap from {from} to {to} ends too early"),
             Self::CodecChanges(ms) => write!(f, "codec changes every {ms} ms"),
         }
@@ -133,8 +139,8 @@ impl std::error::Error for StreamError {}
 pub struct StreamBuilder(Stream);
 
 impl Stream {
-    /// A stream with 2 s fragments at even seconds, clocks that agree, ten years of retention, archived half a second
-    /// after the next fragment has started, created on 2016-01-01.
+    /// A stream with 2 s fragments at even seconds, clocks that agree, ten years of retention, archived half
+    /// a second after the next fragment has started, created on 2016-01-01.
     pub fn builder(name: &str, footage: Footage) -> StreamBuilder {
         StreamBuilder(Self {
             name: name.to_owned(),
@@ -176,8 +182,8 @@ impl Stream {
         retained.max(self.created_ms)
     }
 
-    /// First and last index of the fragments that start in `[start, end]` and are archived and retained at `now`; there are none
-    /// when the first is after the last. Gaps are still in it.
+    /// First and last index of the fragments that start in `[start, end]` and are archived and retained at
+    /// `now`; there are none when the first is after the last. Gaps are still in it.
     pub(super) fn select(&self, by: Selector, start: i64, end: i64, now: i64) -> (i64, i64) {
         let clock = match by {
             Selector::ProducerTimestamp => self.phase_ms,
@@ -227,8 +233,8 @@ impl Stream {
         &self.footage[fragment.codec.rem_euclid(count) as usize]
     }
 
-    /// When the footage of a fragment begins and ends, in the footage's own time: the phase of the fragments shifts the pictures too,
-    /// so that a fragment is always whole groups of pictures.
+    /// When the footage of a fragment begins and ends, in the footage's own time: the phase of the fragments
+    /// shifts the pictures too, so that a fragment is always whole groups of pictures.
     pub(super) fn footage_span(&self, fragment: &Fragment) -> (i64, i64) {
         let start = fragment.producer_start - self.phase_ms;
         (start, start + self.fragment_ms)
@@ -248,9 +254,10 @@ impl StreamBuilder {
         self
     }
 
-    /// The server's clock minus the producer's, in milliseconds: positive for the delay of an upload or a slow camera clock.
-    pub fn skew_ms(mut self, ms: i64) -> Self {
-        self.0.skew_ms = ms;
+    /// The server's clock minus the producer's, in milliseconds: positive for the delay of an upload or a
+    /// slow camera clock.
+    pub fn skew_ms(mut self, ms: i32) -> Self {
+        self.0.skew_ms = i64::from(ms);
         self
     }
 
@@ -284,7 +291,8 @@ impl StreamBuilder {
         self
     }
 
-    /// The camera was off from here to there on the producer's clock (the end is not in the gap): every fragment that the gap touches is missing.
+    /// The camera was off from here to there on the producer's clock (the end is not in the gap): every
+    /// fragment that the gap touches is missing.
     pub fn gap(mut self, from: i64, to: i64) -> Self {
         self.0.gaps.push((from, to));
         self
@@ -308,7 +316,8 @@ impl StreamBuilder {
         self
     }
 
-    /// The media is such that GetClip refuses it with `UnsupportedStreamMediaTypeException`, as it does G.711 mu-law.
+    /// The media is such that GetClip refuses it with `UnsupportedStreamMediaTypeException`, as it does G.711
+    /// mu-law.
     pub fn unsupported_media(mut self) -> Self {
         self.0.playable = false;
         self
@@ -342,6 +351,9 @@ impl StreamBuilder {
         }
         if stream.retention_hours > LONGEST_RETENTION_HOURS {
             return Err(StreamError::Retention(stream.retention_hours));
+        }
+        if !(0..=LAST_MOMENT_MS).contains(&stream.created_ms) {
+            return Err(StreamError::Created(stream.created_ms));
         }
         if let Some((from, to)) = stream.gaps.iter().find(|(from, to)| from >= to) {
             return Err(StreamError::Gap(*from, *to));

@@ -180,6 +180,8 @@ fn settings_out_of_range_are_refused() {
         StreamError::Retention(87_601)
     );
     assert_eq!(refused(builder().gap(5, 5)), StreamError::Gap(5, 5));
+    let created = refused(builder().created_ms(-1));
+    assert_eq!(created, StreamError::Created(-1));
     let changes = CodecChanges::Every(0);
     assert_eq!(
         refused(builder().codec_changes(changes)),
