@@ -20,6 +20,7 @@ mod listing;
 mod multipart;
 mod multipart_complete;
 mod objects;
+mod paths;
 mod service;
 mod store;
 

@@ -19,6 +19,8 @@ use clip_export_local::faults::{Fault, When};
 use clip_export_local::footage::Footage;
 use clip_export_local::http::Authority;
 use clip_export_local::kvs::{Clock, Framing, Options, Selector, Server, Stream, catalogue};
+use sha2::{Digest, Sha256};
+
 use kvs::{Clients, HOUR, NOON, TEN_O_CLOCK, clients, server};
 
 #[tokio::test]
@@ -50,6 +52,8 @@ async fn a_clip_arrives_byte_for_byte_in_every_framing() {
                 TEN_O_CLOCK + 19_999,
             )
             .unwrap();
+        let digest: [u8; 32] = Sha256::digest(&wanted).into();
+        assert_eq!(server.answers().last().unwrap().sha256, digest);
         assert!(
             got == wanted,
             "{name}: {} and {} bytes",

@@ -17,6 +17,7 @@ use tempfile::TempPath;
 use super::Bucket;
 use super::checksum::{Algorithm, Coverage, Sum};
 use super::multipart::Upload;
+use super::paths::{file_path, record_path};
 use super::refuse;
 
 /// The folder beside the buckets with everything that is not an object. No bucket can have this name.
@@ -178,17 +179,7 @@ impl Store {
     }
 
     fn record(&self, bucket: &str, key: &str) -> PathBuf {
-        // Keys are longer than file names may be.
-        let name = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, key.as_bytes());
-        let tail: String = key
-            .chars()
-            .rev()
-            .filter(char::is_ascii_alphanumeric)
-            .take(40)
-            .collect();
-        let tail: String = tail.chars().rev().collect();
-        self.records(bucket)
-            .join(format!("{name:016x}-{tail}.json"))
+        record_path(&self.records(bucket), key)
     }
 
     /// Makes `content` the object at `key`, if the condition holds, in one step for every onlooker.
@@ -211,16 +202,7 @@ impl Store {
             (Condition::ETag(_), None) => return Err(no_such_key()),
         }
         let path = file_path(&self.root.join(bucket), key);
-        if path.is_dir()
-            || path
-                .parent()
-                .is_some_and(|parent| fs::create_dir_all(parent).is_err())
-        {
-            let message = format!(
-                "{key} would be a folder and a file at once, which the local S3 cannot hold"
-            );
-            return Err(refuse(S3ErrorCode::NotImplemented, message));
-        }
+        make_room(&path, key)?;
         let (checksum, coverage) = content.checksum.unwrap_or_else(|| {
             // "If nobody sets one": S3 computes CRC64NVME by itself.
             let sum = Sum {
@@ -262,10 +244,10 @@ impl Store {
         Ok(object)
     }
 
-    /// Removes the object at `key`; says whether there was one.
-    pub(super) fn remove(&self, state: &mut State, bucket: &str, key: &str) -> S3Result<bool> {
+    /// Removes the object at `key`, if there is one, and the folders that only it needed.
+    pub(super) fn remove(&self, state: &mut State, bucket: &str, key: &str) -> S3Result<()> {
         let Some(object) = state.bucket(bucket)?.objects.remove(key) else {
-            return Ok(false);
+            return Ok(());
         };
         for path in [&object.path, &self.record(bucket, key)] {
             match fs::remove_file(path) {
@@ -275,7 +257,15 @@ impl Store {
                 _ => {}
             }
         }
-        Ok(true)
+        let folder = self.root.join(bucket);
+        let parents = object.path.ancestors().skip(1);
+        for parent in parents.take_while(|parent| *parent != folder) {
+            // A folder that still holds something cannot be removed, nor can those above it.
+            if fs::remove_dir(parent).is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
@@ -335,71 +325,23 @@ pub(super) fn identifier(length: usize) -> String {
         .collect()
 }
 
-/// The file for a key. Path segments that no folder may have are escaped with `%`, so that no key leaves
-/// its bucket's folder and no two keys share a file.
-fn file_path(folder: &Path, key: &str) -> PathBuf {
-    let mut path = folder.to_path_buf();
-    for segment in key.split('/') {
-        path.push(match segment {
-            "" => "%".to_owned(),
-            "." => "%2E".to_owned(),
-            ".." => "%2E%2E".to_owned(),
-            other => {
-                let name = other.replace('%', "%25").replace('\0', "%00");
-                shorten(name)
-            }
-        });
+/// Makes the folder for an object's file. S3 has no folders, a file system does.
+fn make_room(path: &Path, key: &str) -> S3Result<()> {
+    let made = match path.parent() {
+        Some(parent) => fs::create_dir_all(parent),
+        None => Ok(()),
+    };
+    let clash = match made {
+        Ok(()) => path.is_dir(),
+        Err(error) => match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => true,
+            _ => return Err(S3Error::internal_error(error)),
+        },
+    };
+    if clash {
+        let message =
+            format!("{key} would be a folder and a file at once, which the local S3 cannot hold");
+        return Err(refuse(S3ErrorCode::NotImplemented, message));
     }
-    path
-}
-
-/// File names end at 255 bytes on every common file system; keys at 1024.
-fn shorten(name: String) -> String {
-    const LONGEST_NAME: usize = 255;
-    if name.len() <= LONGEST_NAME {
-        return name;
-    }
-    let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, name.as_bytes());
-    let head = name.floor_char_boundary(LONGEST_NAME - 20);
-    format!("{}%~{crc:016x}", &name[..head])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_key_leaves_its_folder_and_no_two_share_a_file() {
-        let long = "x".repeat(1024);
-        let longer_tail = format!("{}y", "x".repeat(1023));
-        let keys = [
-            "a/b.mp4",
-            "/a/b.mp4",
-            "a//b.mp4",
-            "a/b.mp4/",
-            "../a",
-            "..",
-            ".",
-            "%2E",
-            "%",
-            "",
-            "a%b",
-            "a%25b",
-            &long,
-            &longer_tail,
-        ];
-        let folder = Path::new("/root/clips");
-        let mut paths: Vec<_> = keys.iter().map(|key| file_path(folder, key)).collect();
-        for path in &paths {
-            assert!(path.starts_with(folder) && path != folder, "{path:?}");
-            for name in path.components() {
-                assert!(!matches!(name, std::path::Component::ParentDir), "{path:?}");
-                assert!(name.as_os_str().len() <= 255, "{path:?}");
-            }
-        }
-        paths.sort();
-        paths.dedup();
-        assert_eq!(paths.len(), keys.len());
-        assert_eq!(file_path(folder, "a/b.mp4"), folder.join("a/b.mp4"));
-    }
+    Ok(())
 }

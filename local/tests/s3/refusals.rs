@@ -121,6 +121,20 @@ async fn a_missing_key_is_404_where_it_may_be_listed_and_403_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_key_cannot_be_a_folder_and_a_file_at_once() {
+    let stack = stack().await;
+    stack.put().key("a/b/c").send().await.unwrap();
+    for key in ["a/b", "a", "a/b/c/d"] {
+        let put = stack.put().key(key).send().await;
+        assert_eq!(refusal(put), refused(501, "NotImplemented"), "{key}");
+    }
+    let delete = stack.client.delete_object().bucket("clips").key("a/b/c");
+    delete.send().await.unwrap();
+    stack.put().key("a").send().await.unwrap();
+    assert_eq!(stack.server.objects("clips"), ["a"]);
+}
+
+#[tokio::test]
 async fn an_archived_object_cannot_be_read() {
     let stack = stack().await;
     stack
