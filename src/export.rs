@@ -224,7 +224,8 @@ impl Exporter {
         );
         let content_type = clip.content_type.clone().unwrap_or_else(|| VIDEO_MP4.to_owned());
         let pass_on = async |passage: &mut Passage| passage.run(clip, tally).await;
-        self.carry_out(request, invocation, tally, content_type, pass_on).await
+        self.carry_out(request, invocation, tally, content_type, pass_on)
+            .await
     }
 
     /// Begins an object and has `work` make it, and sees to it that the object is there or nothing is,
@@ -240,7 +241,12 @@ impl Exporter {
     where
         W: AsyncFnOnce(&mut Passage) -> Result<Stored, Error>,
     {
-        let target = Target::of(request, &invocation.request_id, content_type.clone(), MAX_CLIP_BYTES);
+        let target = Target::of(
+            request,
+            &invocation.request_id,
+            content_type.clone(),
+            MAX_CLIP_BYTES,
+        );
         let mut passage = Passage {
             upload: self.store.upload(target),
             movie: None,
@@ -254,15 +260,30 @@ impl Exporter {
         };
         let stored = match outcome {
             Ok(stored) => stored,
-            Err(error) => match self.settle(&mut passage.upload, &error, request, invocation, tally).await? {
+            Err(error) => match self
+                .settle(&mut passage.upload, &error, request, invocation, tally)
+                .await?
+            {
                 Landed::Ours(stored) => stored,
                 Landed::Theirs(receipt) => return Ok(receipt),
                 Landed::Nothing => return Err(error),
             },
         };
-        tracing::info!(bytes = stored.size_bytes, etag = stored.etag, "the object is there");
+        tracing::info!(
+            bytes = stored.size_bytes,
+            etag = stored.etag,
+            "the object is there"
+        );
         let movie = passage.movie.as_ref();
-        Ok(receipt(Status::Exported, request, stored, Some(content_type), movie, asked, tally))
+        Ok(receipt(
+            Status::Exported,
+            request,
+            stored,
+            Some(content_type),
+            movie,
+            asked,
+            tally,
+        ))
     }
 
     /// Cleans up after a failed attempt, and finds out whether there is an object all the same: the

@@ -136,10 +136,7 @@ impl Faults {
     /// When the service does not know the operation or cannot express the fault on it, and for
     /// `When::Call(0)`: a script that can never play is a mistake in the test.
     pub fn script(&self, operation: &str, when: When, fault: Fault) {
-        assert!(
-            when != When::Call(0),
-            "{operation}: calls are counted from 1"
-        );
+        assert!(when != When::Call(0), "{operation}: calls are counted from 1");
         if let Err(why) = (self.can_express)(operation, &fault) {
             panic!("{operation} cannot go wrong with {fault:?}: {why}");
         }

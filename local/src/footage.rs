@@ -144,9 +144,7 @@ impl Footage {
     }
 
     fn bulk_of(&self, track: &Track) -> Option<&Bulk> {
-        self.bulk
-            .as_ref()
-            .filter(|_| track.kind == TrackKind::Video)
+        self.bulk.as_ref().filter(|_| track.kind == TrackKind::Video)
     }
 }
 

@@ -92,11 +92,7 @@ impl Environment {
 ///
 /// # Errors
 /// The binary cannot be started.
-pub fn start(
-    binary: &Path,
-    runtime_api: &RuntimeApi,
-    environment: &Environment,
-) -> io::Result<Process> {
+pub fn start(binary: &Path, runtime_api: &RuntimeApi, environment: &Environment) -> io::Result<Process> {
     let mut command = Command::new(binary);
     command
         .env_clear()

@@ -171,8 +171,7 @@ async fn accept<H, F>(
             tcp,
             reset: Arc::clone(&connection.reset),
         };
-        let (handler, acceptor, stopped) =
-            (Arc::clone(&handler), acceptor.clone(), stopped.clone());
+        let (handler, acceptor, stopped) = (Arc::clone(&handler), acceptor.clone(), stopped.clone());
         connections.spawn(async move {
             // Small answers must not wait for Nagle's algorithm; failing to set it only costs time.
             let _ = socket.tcp.set_nodelay(true);
@@ -245,11 +244,7 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.tcp).poll_write(cx, buf)
     }
 

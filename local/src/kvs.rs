@@ -56,9 +56,7 @@ pub use catalogue::catalogue;
 pub use clock::Clock;
 pub use refusal::Refusal;
 pub use service::OPERATIONS;
-pub use stream::{
-    CodecChanges, Framing, Moov, Selector, Stream, StreamBuilder, StreamError, Timescale,
-};
+pub use stream::{CodecChanges, Framing, Moov, Selector, Stream, StreamBuilder, StreamError, Timescale};
 
 /// How to start the service. The default is the catalogue on a free port of 127.0.0.1, with quotas, on the
 /// machine's clock.
@@ -106,9 +104,7 @@ pub struct Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("kvs::Server")
-            .field(&self.endpoint())
-            .finish()
+        f.debug_tuple("kvs::Server").field(&self.endpoint()).finish()
     }
 }
 
@@ -206,13 +202,7 @@ impl Server {
     ///
     /// # Errors
     /// What GetClip would refuse.
-    pub fn clip_bytes(
-        &self,
-        stream: &str,
-        by: Selector,
-        start: i64,
-        end: i64,
-    ) -> Result<Vec<u8>, Refusal> {
+    pub fn clip_bytes(&self, stream: &str, by: Selector, start: i64, end: i64) -> Result<Vec<u8>, Refusal> {
         self.service.clip_bytes(stream, Range { by, start, end })
     }
 
@@ -252,7 +242,6 @@ async fn listen(
     endpoint: Endpoint,
 ) -> io::Result<http::Server> {
     let service = Arc::clone(service);
-    let answer =
-        move |request, connection| Arc::clone(&service).answer(request, connection, endpoint);
+    let answer = move |request, connection| Arc::clone(&service).answer(request, connection, endpoint);
     http::Server::bind(address, authority, answer).await
 }

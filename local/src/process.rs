@@ -191,8 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn memory_and_time_are_those_of_the_child() {
-        let process =
-            shell("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; sleep 60");
+        let process = shell("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; sleep 60");
         assert_eq!(process.line(0).await.as_deref(), Some("done"));
         assert!((1 << 16..1 << 30).contains(&process.peak_memory().unwrap()));
         assert!(process.cpu_time().unwrap() >= Duration::from_millis(10));

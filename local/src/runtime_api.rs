@@ -167,10 +167,7 @@ impl RuntimeApi {
             }
         };
         let timed_out = async {
-            if tokio::time::timeout(INIT_LIMIT, &mut was_taken)
-                .await
-                .is_ok()
-            {
+            if tokio::time::timeout(INIT_LIMIT, &mut was_taken).await.is_ok() {
                 tokio::time::sleep(deadline).await;
             }
         };

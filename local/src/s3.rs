@@ -148,11 +148,7 @@ impl Server {
             async move { front.answer(request, connection).await }
         };
         let http = http::Server::bind(options.address, options.authority.as_ref(), handler).await?;
-        Ok(Self {
-            faults,
-            http,
-            store,
-        })
+        Ok(Self { faults, http, store })
     }
 
     /// The URL for `AWS_ENDPOINT_URL_S3`. Path-style addressing is needed.

@@ -39,7 +39,8 @@ fn a_receipt_is_shown_and_the_clips_path_comes_last() {
             .put_object("clips", "a/b.mp4", b"clip", "video/mp4", &[])
             .unwrap();
     });
-    let answer = json!({"Status": "EXPORTED", "Clips": [{"Bucket": "clips", "Key": "a/b.mp4", "SizeBytes": 4}]});
+    let answer =
+        json!({"Status": "EXPORTED", "Clips": [{"Bucket": "clips", "Key": "a/b.mp4", "SizeBytes": 4}]});
     let event = json!({
         "Log": [
             {"level": "INFO", "fields": {"message": "clip fetched", "bytes": 4}},
@@ -80,10 +81,7 @@ fn a_failed_export_fails_and_says_why() {
     let output = run(folder.path(), &json!({"Exit": 3}), &[]);
     let log = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        log.contains("ended before it answered (exit status: 3)"),
-        "{log}"
-    );
+    assert!(log.contains("ended before it answered (exit status: 3)"), "{log}");
 }
 
 #[test]
@@ -123,11 +121,6 @@ fn serving_prints_an_environment_whose_endpoints_answer() {
     assert!(interrupted.unwrap().success());
     assert!(child.wait().unwrap().success());
     let mut log = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut log)
-        .unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("Objects are files in out."), "{log}");
 }

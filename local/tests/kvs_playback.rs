@@ -52,18 +52,10 @@ fn play(server: &Server, stream: &str, start: i64, length: i64) -> Played {
     let file = path.to_str().unwrap();
     // G.711 in MP4 has no field for a channel layout, and ffmpeg would say that it guesses "mono".
     let input = ["-guess_layout_max", "0", "-i", file];
-    let arguments = [
-        &["-v", "warning", "-xerror"],
-        &input[..],
-        &["-f", "null", "-"],
-    ]
-    .concat();
+    let arguments = [&["-v", "warning", "-xerror"], &input[..], &["-f", "null", "-"]].concat();
     let output = run("ffmpeg", &arguments);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.is_empty(),
-        "{stream}: {said}"
-    );
+    assert!(output.status.success() && said.is_empty(), "{stream}: {said}");
     Played { path, bytes }
 }
 

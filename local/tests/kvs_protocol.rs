@@ -12,9 +12,7 @@ use aws_sdk_kinesisvideoarchivedmedia::error::ProvideErrorMetadata;
 use aws_sdk_kinesisvideoarchivedmedia::operation::RequestId;
 use aws_sdk_kinesisvideoarchivedmedia::operation::get_clip::GetClipError;
 use aws_sdk_kinesisvideoarchivedmedia::operation::list_fragments::ListFragmentsError;
-use aws_sdk_kinesisvideoarchivedmedia::types::FragmentSelectorType::{
-    ProducerTimestamp, ServerTimestamp,
-};
+use aws_sdk_kinesisvideoarchivedmedia::types::FragmentSelectorType::{ProducerTimestamp, ServerTimestamp};
 use clip_export_local::faults::{Fault, When};
 use clip_export_local::footage::Footage;
 use clip_export_local::http::Authority;
@@ -54,12 +52,7 @@ async fn a_clip_arrives_byte_for_byte_in_every_framing() {
             .unwrap();
         let digest: [u8; 32] = Sha256::digest(&wanted).into();
         assert_eq!(server.answers().last().unwrap().sha256, digest);
-        assert!(
-            got == wanted,
-            "{name}: {} and {} bytes",
-            got.len(),
-            wanted.len()
-        );
+        assert!(got == wanted, "{name}: {} and {} bytes", got.len(), wanted.len());
     }
     let answers = server.answers();
     let named: Vec<_> = answers.iter().map(|a| a.stream.as_str()).collect();
@@ -140,10 +133,7 @@ async fn fragments_are_listed_in_pages_without_order() {
         listed.extend(page.unwrap().fragments.unwrap());
     }
     assert_eq!(listed.len(), 1_799, "the running one is not archived");
-    let numbers: BTreeSet<_> = listed
-        .iter()
-        .map(|f| f.fragment_number().unwrap())
-        .collect();
+    let numbers: BTreeSet<_> = listed.iter().map(|f| f.fragment_number().unwrap()).collect();
     assert_eq!(numbers.len(), 1_799);
     let starts: Vec<i64> = listed
         .iter()
@@ -214,15 +204,11 @@ async fn quotas_throttle_each_stream_by_itself() {
     for _ in 0..6 {
         refused = clients.data_endpoint("front-door").await.err();
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(1),
-        "too slow to judge"
-    );
+    assert!(begun.elapsed() < Duration::from_secs(1), "too slow to judge");
     let error = refused.unwrap().into_service_error();
     let limited = matches!(error, GetDataEndpointError::ClientLimitExceededException(_));
     assert!(limited, "{error:?}");
-    let message =
-        "Limit exceeded on number of requests for GetDataEndpoint API for resource 'front-door'";
+    let message = "Limit exceeded on number of requests for GetDataEndpoint API for resource 'front-door'";
     assert_eq!(error.message(), Some(message));
     assert!(clients.data_endpoint("gate").await.is_ok());
 
@@ -245,9 +231,7 @@ async fn a_moved_endpoint_leaves_a_403_behind() {
     let clients = clients(&server);
     let new = server.move_endpoint("front-door").await.unwrap();
     let (start, end) = (TEN_O_CLOCK, TEN_O_CLOCK + 4_000);
-    let error = clients
-        .clip("front-door", ProducerTimestamp, start, end)
-        .await;
+    let error = clients.clip("front-door", ProducerTimestamp, start, end).await;
     let error = error.unwrap_err();
     let raw = error.raw_response().unwrap();
     assert_eq!(raw.status().as_u16(), 403);
@@ -261,18 +245,8 @@ async fn a_moved_endpoint_leaves_a_403_behind() {
             .await
             .is_ok()
     );
-    assert!(
-        clients
-            .clip("gate", ProducerTimestamp, start, end)
-            .await
-            .is_ok()
-    );
-    assert!(
-        moved
-            .clip("gate", ProducerTimestamp, start, end)
-            .await
-            .is_err()
-    );
+    assert!(clients.clip("gate", ProducerTimestamp, start, end).await.is_ok());
+    assert!(moved.clip("gate", ProducerTimestamp, start, end).await.is_err());
     assert!(server.move_endpoint("nobody").await.is_err());
 }
 
@@ -336,9 +310,7 @@ async fn each_fault_shows_as_it_is_named() {
     let clients = clients(&server);
     let clip = async || {
         let (start, end) = (TEN_O_CLOCK, TEN_O_CLOCK + 9_999);
-        let answer = clients
-            .clip("front-door", ProducerTimestamp, start, end)
-            .await;
+        let answer = clients.clip("front-door", ProducerTimestamp, start, end).await;
         match answer {
             Ok(answer) => {
                 let announced = answer.payload.size_hint().1;

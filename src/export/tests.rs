@@ -17,8 +17,11 @@ struct Rig {
 
 async fn rig() -> Rig {
     let folder = tempfile::tempdir().expect("a folder");
-    let s3 = s3::Server::start(s3::Options::new(folder.path(), &["clips"])).await.expect("S3");
-    let config = Config::from_variables(|name| (name == "CLIP_BUCKET").then(|| "clips".to_owned())).expect("settings");
+    let s3 = s3::Server::start(s3::Options::new(folder.path(), &["clips"]))
+        .await
+        .expect("S3");
+    let config =
+        Config::from_variables(|name| (name == "CLIP_BUCKET").then(|| "clips".to_owned())).expect("settings");
     let keys = aws_sdk_s3::config::Credentials::new(
         account::ACCESS_KEY_ID,
         account::SECRET_ACCESS_KEY,
@@ -53,7 +56,9 @@ impl Rig {
             walls: Walls::new(Some(remaining)),
         };
         let tally = Tally::default();
-        self.exporter.carry_out(&self.request, &invocation, &tally, VIDEO_MP4.to_owned(), work).await
+        self.exporter
+            .carry_out(&self.request, &invocation, &tally, VIDEO_MP4.to_owned(), work)
+            .await
     }
 
     fn nothing_is_left(&self) {
@@ -66,7 +71,11 @@ impl Rig {
 async fn three_parts(passage: &mut Passage) {
     for number in 0..20 {
         let piece = Bytes::from(vec![number; 1 << 20]);
-        passage.upload.write(u64::from(number) << 20, piece).await.expect("room");
+        passage
+            .upload
+            .write(u64::from(number) << 20, piece)
+            .await
+            .expect("room");
     }
 }
 
@@ -95,7 +104,10 @@ async fn a_deadline_leaves_nothing_behind() {
             std::future::pending().await
         })
         .await;
-    assert_eq!(outcome.expect_err("too late").error_type(), ErrorType::DeadlineTooClose);
+    assert_eq!(
+        outcome.expect_err("too late").error_type(),
+        ErrorType::DeadlineTooClose
+    );
     assert_eq!(rig.s3.calls("CreateMultipartUpload"), 1);
     rig.nothing_is_left();
 }

@@ -130,7 +130,12 @@ impl UploadError {
     /// Whether S3 refused because too much was asked of it.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
-        let codes = ["SlowDown", "RequestLimitExceeded", "Throttling", "ThrottlingException"];
+        let codes = [
+            "SlowDown",
+            "RequestLimitExceeded",
+            "Throttling",
+            "ThrottlingException",
+        ];
         self.status() == Some(429) || self.code().is_some_and(|code| codes.contains(&code))
     }
 

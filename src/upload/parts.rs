@@ -230,7 +230,10 @@ impl Upload {
             };
             if let State::Creating { since } = self.state {
                 if let Err(unknown) = self.abort_created_since(since).await {
-                    tracing::warn!(error = chain(&unknown), "it is not known whether there is an upload");
+                    tracing::warn!(
+                        error = chain(&unknown),
+                        "it is not known whether there is an upload"
+                    );
                     return Err(error);
                 }
                 self.state = State::Local;
@@ -239,7 +242,12 @@ impl Upload {
                 return Err(error);
             };
             let retry = backoff.made();
-            tracing::warn!(error = chain(&error), retry, wait_ms = wait.as_millis(), "asking again");
+            tracing::warn!(
+                error = chain(&error),
+                retry,
+                wait_ms = wait.as_millis(),
+                "asking again"
+            );
             tokio::time::sleep(wait).await;
         }
     }
@@ -273,14 +281,20 @@ impl Upload {
             let error = UploadError::of("CreateMultipartUpload", error);
             // What S3 has refused, and what was never sent, is not there. A failure of S3 may come
             // after the upload was made.
-            let refused = error.status().is_some_and(|status| status < 500 || error.is_throttling());
+            let refused = error
+                .status()
+                .is_some_and(|status| status < 500 || error.is_throttling());
             if refused || matches!(error, UploadError::NotSent { .. }) {
                 self.state = State::Local;
             }
             error
         })?;
         let upload_id = output.upload_id.unwrap_or_default();
-        tracing::info!(upload_id, part_bytes = self.part_bytes, "multipart upload created");
+        tracing::info!(
+            upload_id,
+            part_bytes = self.part_bytes,
+            "multipart upload created"
+        );
         self.state = State::Open {
             upload_id: upload_id.clone(),
         };

@@ -11,7 +11,10 @@ async fn a_small_clip_is_one_put_and_the_receipt_tells_all() {
     let rig = Rig::start().await;
     let receipt = rig.receipt(&event("front-door", 20)).await;
     let object = rig.is_lossless("front-door", 20);
-    assert_eq!(object.key, "front-door/2026/11/20/front-door_20261120T100000Z_20261120T100020Z.mp4");
+    assert_eq!(
+        object.key,
+        "front-door/2026/11/20/front-door_20261120T100000Z_20261120T100020Z.mp4"
+    );
     assert_eq!(object.content_type, "video/mp4");
     assert_eq!(object.parts, None);
     assert_eq!(rig.s3.calls("CreateMultipartUpload"), 0);
@@ -64,11 +67,19 @@ async fn a_large_clip_goes_up_in_parts_while_it_comes_down() {
     let receipt = rig.receipt(&event("highway", 30)).await;
     let object = rig.is_lossless("highway", 30);
     assert!(object.size > 15 << 20, "{} bytes", object.size);
-    assert_eq!(object.parts, Some(usize::try_from(object.size.div_ceil(5 << 20)).expect("few")));
+    assert_eq!(
+        object.parts,
+        Some(usize::try_from(object.size.div_ceil(5 << 20)).expect("few"))
+    );
     assert_eq!(rig.s3.calls("PutObject"), 0);
     assert_eq!(receipt["Clips"][0]["SizeBytes"], json!(object.size));
     assert_eq!(receipt["Clips"][0]["ChecksumCRC64NVME"], json!(object.crc64nvme));
-    let first_part = rig.s3.faults.log().into_iter().find(|call| call.operation == "UploadPart");
+    let first_part = rig
+        .s3
+        .faults
+        .log()
+        .into_iter()
+        .find(|call| call.operation == "UploadPart");
     assert_eq!(first_part.and_then(|call| call.part_number), Some(1));
 }
 
@@ -84,7 +95,9 @@ async fn a_clip_with_moov_last_is_passed_on_as_it_is() {
 #[tokio::test]
 async fn a_clip_is_taken_however_http_frames_it() {
     for framing in [Framing::ContentLength, Framing::Chunked, Framing::CloseDelimited] {
-        let camera = Stream::builder("lobby", Footage::h264_aac()).framing(framing).build();
+        let camera = Stream::builder("lobby", Footage::h264_aac())
+            .framing(framing)
+            .build();
         let rig = Setup::default().stream(camera.expect("a stream")).start().await;
         rig.receipt(&event("lobby", 10)).await;
         rig.is_lossless("lobby", 10);
@@ -104,7 +117,10 @@ async fn a_stream_may_be_named_by_its_arn_and_its_clock_may_be_the_servers() {
     });
     let receipt = rig.receipt(&asked).await;
     assert_eq!(receipt["Request"]["StreamARN"], json!(arn));
-    assert_eq!(receipt["Request"]["EndTimestamp"], json!("2026-11-20T10:00:30.250Z"));
+    assert_eq!(
+        receipt["Request"]["EndTimestamp"],
+        json!("2026-11-20T10:00:30.250Z")
+    );
     let object = rig.only_object();
     assert!(object.key.starts_with("gate/2026/11/20/gate_"), "{}", object.key);
     let sent = &rig.kvs.requests("GetClip")[0];
@@ -121,7 +137,10 @@ async fn a_stream_may_be_named_by_its_arn_and_its_clock_may_be_the_servers() {
 #[tokio::test]
 async fn an_object_is_kept_as_the_request_and_the_operator_say() {
     let rig = Setup::default()
-        .with("CLIP_KMS_KEY_ID", "arn:aws:kms:eu-west-1:123456789012:key/1234abcd")
+        .with(
+            "CLIP_KMS_KEY_ID",
+            "arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
+        )
         .with("CLIP_BUCKET_OWNER", "123456789012")
         .versioned()
         .start()
@@ -132,7 +151,10 @@ async fn an_object_is_kept_as_the_request_and_the_operator_say() {
             "Tags": {"case": "42 + 1", "näme=": "a@b"}, "Metadata": {"Operator": "amy b."}
         }});
         let receipt = rig.receipt(&with(event(stream, 20), destination)).await;
-        let object = rig.s3.object("clips", &format!("case 42/{key}")).expect("an object");
+        let object = rig
+            .s3
+            .object("clips", &format!("case 42/{key}"))
+            .expect("an object");
         assert_eq!(receipt["Clips"][0]["VersionId"], json!(object.version_id));
         assert!(object.version_id.is_some());
         assert_eq!(object.storage_class, "GLACIER_IR");
@@ -141,7 +163,11 @@ async fn an_object_is_kept_as_the_request_and_the_operator_say() {
             object.kms_key_id.as_deref(),
             Some("arn:aws:kms:eu-west-1:123456789012:key/1234abcd")
         );
-        let tags: Vec<_> = object.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let tags: Vec<_> = object
+            .tags
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
         assert_eq!(tags, [("case", "42 + 1"), ("näme=", "a@b")]);
         let said = |name: &str| object.metadata.get(name).map(String::as_str);
         assert_eq!(said("operator"), Some("amy b."));
@@ -168,11 +194,16 @@ async fn a_data_endpoint_is_asked_for_once_and_again_when_it_moves() {
 
 #[tokio::test]
 async fn what_get_clip_may_have_left_out_is_in_the_receipt() {
-    let camera = Stream::builder("hallway", Footage::h264_aac()).gap((TEN + 10) * 1000, (TEN + 50) * 1000).build();
+    let camera = Stream::builder("hallway", Footage::h264_aac())
+        .gap((TEN + 10) * 1000, (TEN + 50) * 1000)
+        .build();
     let rig = Setup::default().stream(camera.expect("a stream")).start().await;
     let codes = |receipt: &Value| -> Vec<String> {
         let doubts = receipt["Doubts"].as_array().expect("a list");
-        doubts.iter().map(|doubt| doubt["Code"].as_str().expect("a code").to_owned()).collect()
+        doubts
+            .iter()
+            .map(|doubt| doubt["Code"].as_str().expect("a code").to_owned())
+            .collect()
     };
     let cut = rig.receipt(&event("front-door", 500)).await;
     assert_eq!(codes(&cut), ["NEAR_FRAGMENT_LIMIT", "SHORTER_THAN_ASKED"]);
@@ -197,9 +228,18 @@ async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
     let rig = Rig::start().await;
     rig.receipt(&event("front-door", 10)).await;
     let lines = rig.log_with("\"_aws\"").await;
-    let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).expect(line)).collect();
-    let metrics = lines.iter().find(|line| line.get("_aws").is_some()).expect("metrics");
-    assert_eq!(metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"], json!("ClipExport"));
+    let lines: Vec<Value> = lines
+        .iter()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    let metrics = lines
+        .iter()
+        .find(|line| line.get("_aws").is_some())
+        .expect("metrics");
+    assert_eq!(
+        metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"],
+        json!("ClipExport")
+    );
     assert_eq!(
         metrics["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
         json!([["FunctionName"], ["FunctionName", "Outcome"]])
@@ -211,7 +251,10 @@ async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
     assert_eq!(metrics["Failures"], json!(0));
     assert_eq!(metrics["Footage"], json!(12032));
 
-    let stages: Vec<_> = lines.iter().filter_map(|line| line["fields"]["message"].as_str()).collect();
+    let stages: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line["fields"]["message"].as_str())
+        .collect();
     for stage in [
         "request accepted",
         "data endpoint",
@@ -226,13 +269,19 @@ async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
         assert_eq!(line["span"]["stream"], json!("front-door"), "{line}");
         assert_eq!(line["span"]["start"], json!("2026-11-20T10:00:00.000Z"), "{line}");
         assert!(line["span"]["request_id"].is_string(), "{line}");
-        assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
+        assert!(
+            line["timestamp"].is_string() && line["level"].is_string(),
+            "{line}"
+        );
     }
 }
 
 #[tokio::test]
 async fn no_secret_reaches_the_log_at_any_level() {
-    let rig = Setup::default().with("AWS_LAMBDA_LOG_LEVEL", "TRACE").start().await;
+    let rig = Setup::default()
+        .with("AWS_LAMBDA_LOG_LEVEL", "TRACE")
+        .start()
+        .await;
     rig.receipt(&event("highway", 20)).await;
     let log = rig.log_with("\"_aws\"").await.join("\n");
     for secret in [

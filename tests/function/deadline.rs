@@ -16,7 +16,9 @@ fn patient() -> Setup {
 async fn a_deadline_in_the_middle_of_the_body_leaves_nothing() {
     let rig = patient().start().await;
     rig.kvs_fault("GetClip", When::Every, Fault::Stall { after: 12 << 20 });
-    let outcome = rig.invoke_within(&event("highway", 30), Duration::from_secs(6)).await;
+    let outcome = rig
+        .invoke_within(&event("highway", 30), Duration::from_secs(6))
+        .await;
     let (error_type, message) = rig.error_of(outcome);
     assert_eq!(error_type, "DeadlineTooClose");
     assert!(message.contains("while transferring the clip"), "{message}");
@@ -29,7 +31,9 @@ async fn a_deadline_while_s3_keeps_silent_leaves_nothing() {
     for operation in ["CreateMultipartUpload", "UploadPart", "HeadObject"] {
         let rig = patient().start().await;
         rig.s3_fault(operation, When::Call(1), Fault::Delay(Duration::from_secs(30)));
-        let outcome = rig.invoke_within(&event("highway", 30), Duration::from_secs(6)).await;
+        let outcome = rig
+            .invoke_within(&event("highway", 30), Duration::from_secs(6))
+            .await;
         assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose", "{operation}");
         rig.nothing_is_left();
     }
@@ -37,12 +41,20 @@ async fn a_deadline_while_s3_keeps_silent_leaves_nothing() {
 
 #[tokio::test]
 async fn an_object_that_landed_before_the_deadline_is_reported() {
-    for (stream, operation) in [("front-door", "PutObject"), ("highway", "CompleteMultipartUpload")] {
+    for (stream, operation) in [
+        ("front-door", "PutObject"),
+        ("highway", "CompleteMultipartUpload"),
+    ] {
         let rig = patient().start().await;
         // The work is done, but the answer never comes to its end.
         rig.s3_fault(operation, When::Every, Fault::AnswerLost);
-        let outcome = rig.invoke_within(&event(stream, 20), Duration::from_secs(20)).await;
-        assert!(matches!(&outcome, Outcome::Response(receipt) if receipt["Status"] == "EXPORTED"), "{outcome:?}");
+        let outcome = rig
+            .invoke_within(&event(stream, 20), Duration::from_secs(20))
+            .await;
+        assert!(
+            matches!(&outcome, Outcome::Response(receipt) if receipt["Status"] == "EXPORTED"),
+            "{outcome:?}"
+        );
         rig.is_lossless(stream, 20);
     }
 }
@@ -50,7 +62,9 @@ async fn an_object_that_landed_before_the_deadline_is_reported() {
 #[tokio::test]
 async fn too_little_time_is_refused_before_any_call() {
     let rig = Rig::start().await;
-    let outcome = rig.invoke_within(&event("front-door", 10), Duration::from_millis(900)).await;
+    let outcome = rig
+        .invoke_within(&event("front-door", 10), Duration::from_millis(900))
+        .await;
     assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
     assert_eq!(rig.aws_calls(), 0);
 }
@@ -59,7 +73,9 @@ async fn too_little_time_is_refused_before_any_call() {
 async fn the_next_event_is_served_after_a_deadline() {
     let rig = patient().start().await;
     rig.kvs_fault("GetClip", When::Call(1), Fault::Stall { after: 6 << 20 });
-    let outcome = rig.invoke_within(&event("highway", 20), Duration::from_secs(4)).await;
+    let outcome = rig
+        .invoke_within(&event("highway", 20), Duration::from_secs(4))
+        .await;
     assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
     rig.receipt(&event("highway", 20)).await;
     rig.is_lossless("highway", 20);

@@ -10,7 +10,13 @@ use crate::rig::{Rig, Setup, TEN, event, with};
 async fn a_stream_that_does_not_exist() {
     let rig = Rig::start().await;
     let message = rig.fails(&event("back-door", 10), "StreamNotFound").await;
-    for part in ["GetDataEndpoint", "stream back-door", "2026-11-20T10:00:00.000Z", "AWS request id ", "region"] {
+    for part in [
+        "GetDataEndpoint",
+        "stream back-door",
+        "2026-11-20T10:00:00.000Z",
+        "AWS request id ",
+        "region",
+    ] {
         assert!(message.contains(part), "no {part:?} in {message}");
     }
     assert_eq!(rig.kvs.calls("GetDataEndpoint"), 1, "nothing to try again");
@@ -70,30 +76,56 @@ async fn media_that_get_clip_refuses() {
 
 #[tokio::test]
 async fn credentials_that_nobody_knows() {
-    let rig = Setup::default().with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN").start().await;
+    let rig = Setup::default()
+        .with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN")
+        .start()
+        .await;
     rig.fails(&event("front-door", 10), "AccessDenied").await;
-    let rig = Setup::default().with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN").start().await;
-    rig.fails(&with(event("front-door", 10), json!({"IfExists": "OVERWRITE"})), "AccessDenied").await;
+    let rig = Setup::default()
+        .with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN")
+        .start()
+        .await;
+    rig.fails(
+        &with(event("front-door", 10), json!({"IfExists": "OVERWRITE"})),
+        "AccessDenied",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_bucket_of_another_account() {
-    let rig = Setup::default().with("CLIP_BUCKET_OWNER", "999999999999").start().await;
+    let rig = Setup::default()
+        .with("CLIP_BUCKET_OWNER", "999999999999")
+        .start()
+        .await;
     rig.fails(&event("front-door", 10), "AccessDenied").await;
     assert_eq!(rig.kvs.calls("GetClip"), 0);
 }
 
 #[tokio::test]
 async fn a_bucket_that_does_not_exist() {
-    let rig = Setup::default().with("CLIP_BUCKET", "no-such-clips").start().await;
-    rig.fails(&with(event("front-door", 10), json!({"IfExists": "OVERWRITE"})), "UploadFailed").await;
+    let rig = Setup::default()
+        .with("CLIP_BUCKET", "no-such-clips")
+        .start()
+        .await;
+    rig.fails(
+        &with(event("front-door", 10), json!({"IfExists": "OVERWRITE"})),
+        "UploadFailed",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn services_that_do_not_answer() {
     let nowhere = "http://127.0.0.1:9";
-    let rig = Setup::default().with("AWS_ENDPOINT_URL_KINESIS_VIDEO", nowhere).start().await;
+    let rig = Setup::default()
+        .with("AWS_ENDPOINT_URL_KINESIS_VIDEO", nowhere)
+        .start()
+        .await;
     rig.fails(&event("front-door", 10), "ServiceUnavailable").await;
-    let rig = Setup::default().with("AWS_ENDPOINT_URL_S3", nowhere).start().await;
+    let rig = Setup::default()
+        .with("AWS_ENDPOINT_URL_S3", nowhere)
+        .start()
+        .await;
     rig.fails(&event("front-door", 10), "ServiceUnavailable").await;
 }

@@ -16,7 +16,10 @@ async fn the_same_event_twice_makes_one_object_and_one_receipt() {
         let first = rig.receipt(&event(stream, 20)).await;
         let second = rig.receipt(&event(stream, 20)).await;
         rig.is_lossless(stream, 20);
-        assert_eq!((status(&first), status(&second)), ("EXPORTED", "ALREADY_EXPORTED"));
+        assert_eq!(
+            (status(&first), status(&second)),
+            ("EXPORTED", "ALREADY_EXPORTED")
+        );
         assert_eq!(rig.kvs.calls("GetClip"), 1);
         assert_eq!(second["GetClipCalls"], json!(0));
         assert_eq!(first["Clips"], second["Clips"]);
@@ -31,14 +34,24 @@ async fn two_at_once_make_one_object() {
     other.receipt(&event("highway", 20)).await;
     let landed = other.only_object();
     let bytes = std::fs::read(&landed.path).expect("the object's file");
-    let metadata: Vec<_> = landed.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    rig.kvs_fault("GetClip", When::Call(1), Fault::Delay(std::time::Duration::from_millis(1500)));
+    let metadata: Vec<_> = landed
+        .metadata
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    rig.kvs_fault(
+        "GetClip",
+        When::Call(1),
+        Fault::Delay(std::time::Duration::from_millis(1500)),
+    );
     let asked = event("highway", 20);
     let (receipt, ()) = tokio::join!(rig.receipt(&asked), async {
         while rig.kvs.calls("GetClip") == 0 {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        rig.s3.put_object("clips", &landed.key, &bytes, "video/mp4", &metadata).expect("the other object");
+        rig.s3
+            .put_object("clips", &landed.key, &bytes, "video/mp4", &metadata)
+            .expect("the other object");
     });
     assert_eq!(status(&receipt), "ALREADY_EXPORTED");
     assert_eq!(receipt["GetClipCalls"], json!(1));
@@ -49,11 +62,18 @@ async fn two_at_once_make_one_object() {
 async fn another_object_at_the_key_is_never_replaced_unasked() {
     let rig = Rig::start().await;
     let asked = with(event("front-door", 10), json!({"Destination": {"Key": "a.mp4"}}));
-    rig.s3.put_object("clips", "a.mp4", b"not ours", "text/plain", &[]).expect("an object");
+    rig.s3
+        .put_object("clips", "a.mp4", b"not ours", "text/plain", &[])
+        .expect("an object");
     for if_exists in ["SKIP", "FAIL"] {
-        let (error_type, message) = rig.error(&with(asked.clone(), json!({"IfExists": if_exists}))).await;
+        let (error_type, message) = rig
+            .error(&with(asked.clone(), json!({"IfExists": if_exists})))
+            .await;
         assert_eq!(error_type, "DestinationExists");
-        assert!(message.contains("another object is at s3://clips/a.mp4"), "{message}");
+        assert!(
+            message.contains("another object is at s3://clips/a.mp4"),
+            "{message}"
+        );
     }
     assert_eq!(rig.kvs.calls("GetClip"), 0);
     let receipt = rig.receipt(&with(asked, json!({"IfExists": "OVERWRITE"}))).await;
@@ -75,13 +95,19 @@ async fn fail_means_our_own_clip_too() {
 async fn a_race_that_is_lost_to_another_object_is_an_error() {
     for stream in ["front-door", "highway"] {
         let rig = Rig::start().await;
-        rig.kvs_fault("GetClip", When::Call(1), Fault::Delay(std::time::Duration::from_millis(1500)));
+        rig.kvs_fault(
+            "GetClip",
+            When::Call(1),
+            Fault::Delay(std::time::Duration::from_millis(1500)),
+        );
         let asked = with(event(stream, 20), json!({"Destination": {"Key": "a.mp4"}}));
         let (failed, ()) = tokio::join!(rig.error(&asked), async {
             while rig.kvs.calls("GetClip") == 0 {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
-            rig.s3.put_object("clips", "a.mp4", b"faster", "text/plain", &[]).expect("an object");
+            rig.s3
+                .put_object("clips", "a.mp4", b"faster", "text/plain", &[])
+                .expect("an object");
         });
         assert_eq!(failed.0, "DestinationExists", "{}", failed.1);
         assert_eq!(rig.only_object().size, 6);
@@ -90,7 +116,10 @@ async fn a_race_that_is_lost_to_another_object_is_an_error() {
 
 #[tokio::test]
 async fn a_conflict_starts_over() {
-    for (stream, operation) in [("front-door", "PutObject"), ("highway", "CompleteMultipartUpload")] {
+    for (stream, operation) in [
+        ("front-door", "PutObject"),
+        ("highway", "CompleteMultipartUpload"),
+    ] {
         let rig = Rig::start().await;
         let conflict = Fault::Error {
             status: 409,

@@ -23,8 +23,16 @@ async fn what_happens_once_is_survived() {
         ("GetDataEndpoint", Reset, "front-door"),
         ("GetDataEndpoint", refusal(500, "InternalFailure"), "front-door"),
         ("GetClip", Throttle, "front-door"),
-        ("GetClip", refusal(400, "ConnectionLimitExceededException"), "front-door"),
-        ("GetClip", refusal(503, "ServiceUnavailableException"), "front-door"),
+        (
+            "GetClip",
+            refusal(400, "ConnectionLimitExceededException"),
+            "front-door",
+        ),
+        (
+            "GetClip",
+            refusal(503, "ServiceUnavailableException"),
+            "front-door",
+        ),
         ("GetClip", Reset, "front-door"),
         ("GetClip", Stall { after: 0 }, "front-door"),
         ("GetClip", Stall { after: 100_000 }, "front-door"),
@@ -51,13 +59,43 @@ async fn what_happens_every_time_is_reported() {
     for (operation, fault, stream, error_type) in [
         ("GetDataEndpoint", Throttle, "front-door", "Throttled"),
         ("GetDataEndpoint", Reset, "front-door", "ServiceUnavailable"),
-        ("GetDataEndpoint", refusal(403, "AccessDeniedException"), "front-door", "AccessDenied"),
+        (
+            "GetDataEndpoint",
+            refusal(403, "AccessDeniedException"),
+            "front-door",
+            "AccessDenied",
+        ),
         ("GetClip", Throttle, "front-door", "Throttled"),
-        ("GetClip", refusal(500, "InternalFailure"), "front-door", "ServiceUnavailable"),
-        ("GetClip", refusal(401, "NotAuthorizedException"), "front-door", "AccessDenied"),
-        ("GetClip", refusal(400, "MissingCodecPrivateDataException"), "front-door", "UnsupportedMedia"),
-        ("GetClip", refusal(400, "InvalidMediaFrameException"), "front-door", "UnsupportedMedia"),
-        ("GetClip", refusal(418, "TeapotException"), "front-door", "Internal"),
+        (
+            "GetClip",
+            refusal(500, "InternalFailure"),
+            "front-door",
+            "ServiceUnavailable",
+        ),
+        (
+            "GetClip",
+            refusal(401, "NotAuthorizedException"),
+            "front-door",
+            "AccessDenied",
+        ),
+        (
+            "GetClip",
+            refusal(400, "MissingCodecPrivateDataException"),
+            "front-door",
+            "UnsupportedMedia",
+        ),
+        (
+            "GetClip",
+            refusal(400, "InvalidMediaFrameException"),
+            "front-door",
+            "UnsupportedMedia",
+        ),
+        (
+            "GetClip",
+            refusal(418, "TeapotException"),
+            "front-door",
+            "Internal",
+        ),
         ("GetClip", Reset, "front-door", "ServiceUnavailable"),
         ("GetClip", Stall { after: 50_000 }, "front-door", "ClipDamaged"),
         ("GetClip", CutBody { after: 50_000 }, "front-door", "ClipDamaged"),
@@ -103,6 +141,12 @@ async fn every_retry_is_in_the_log() {
     assert_eq!(receipt["Retries"], json!(2));
     assert_eq!(receipt["GetClipCalls"], json!(3));
     let log = rig.log_with("\"_aws\"").await.join("\n");
-    assert!(log.contains("asking again") && log.contains("ClientLimitExceededException"), "{log}");
-    assert!(log.contains("starting over") && log.contains("broke off"), "{log}");
+    assert!(
+        log.contains("asking again") && log.contains("ClientLimitExceededException"),
+        "{log}"
+    );
+    assert!(
+        log.contains("starting over") && log.contains("broke off"),
+        "{log}"
+    );
 }

@@ -66,20 +66,45 @@ async fn what_happens_once_is_survived() {
 #[tokio::test]
 async fn what_happens_every_time_is_reported() {
     for (operation, fault, stream, error_type) in [
-        ("HeadObject", refusal(500, "InternalError"), ONE, "ServiceUnavailable"),
+        (
+            "HeadObject",
+            refusal(500, "InternalError"),
+            ONE,
+            "ServiceUnavailable",
+        ),
         ("PutObject", Throttle, ONE, "Throttled"),
         ("PutObject", Reset, ONE, "ServiceUnavailable"),
         ("PutObject", refusal(403, "AccessDenied"), ONE, "AccessDenied"),
         ("PutObject", refusal(400, "BadDigest"), ONE, "UploadFailed"),
-        ("CreateMultipartUpload", refusal(403, "AccessDenied"), MANY, "AccessDenied"),
+        (
+            "CreateMultipartUpload",
+            refusal(403, "AccessDenied"),
+            MANY,
+            "AccessDenied",
+        ),
         ("CreateMultipartUpload", Throttle, MANY, "Throttled"),
         ("CreateMultipartUpload", AnswerLost, MANY, "ServiceUnavailable"),
         ("UploadPart", Throttle, MANY, "Throttled"),
         ("UploadPart", Reset, MANY, "ServiceUnavailable"),
-        ("UploadPart", refusal(400, "KMS.DisabledException"), MANY, "AccessDenied"),
-        ("CompleteMultipartUpload", inside_200("InternalError"), MANY, "ServiceUnavailable"),
+        (
+            "UploadPart",
+            refusal(400, "KMS.DisabledException"),
+            MANY,
+            "AccessDenied",
+        ),
+        (
+            "CompleteMultipartUpload",
+            inside_200("InternalError"),
+            MANY,
+            "ServiceUnavailable",
+        ),
         ("CompleteMultipartUpload", Throttle, MANY, "Throttled"),
-        ("CompleteMultipartUpload", refusal(400, "BadDigest"), MANY, "UploadFailed"),
+        (
+            "CompleteMultipartUpload",
+            refusal(400, "BadDigest"),
+            MANY,
+            "UploadFailed",
+        ),
     ] {
         let rig = Rig::start().await;
         rig.s3_fault(operation, Every, fault);
@@ -107,8 +132,14 @@ async fn an_abort_that_fails_for_good_is_in_the_log_and_the_first_error_is_the_a
     assert!(message.contains("BadDigest"), "{message}");
     let left = rig.s3.uploads();
     assert_eq!(left.len(), 1);
-    let log = rig.log_with("an unfinished upload may be left behind").await.join("\n");
-    assert!(log.contains(&left[0].upload_id), "the log does not name the upload");
+    let log = rig
+        .log_with("an unfinished upload may be left behind")
+        .await
+        .join("\n");
+    assert!(
+        log.contains(&left[0].upload_id),
+        "the log does not name the upload"
+    );
 }
 
 #[tokio::test]
@@ -116,7 +147,9 @@ async fn a_lost_answer_under_overwrite_is_found_too() {
     for (stream, operation) in [(ONE, "PutObject"), (MANY, "CompleteMultipartUpload")] {
         let rig = Rig::start().await;
         rig.s3_fault(operation, Every, AnswerLost);
-        let receipt = rig.receipt(&with(event(stream, 20), json!({"IfExists": "OVERWRITE"}))).await;
+        let receipt = rig
+            .receipt(&with(event(stream, 20), json!({"IfExists": "OVERWRITE"})))
+            .await;
         assert_eq!(receipt["Status"], json!("EXPORTED"));
         rig.is_lossless(stream, 20);
     }

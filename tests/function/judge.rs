@@ -13,7 +13,17 @@ fn decode(file: &Path, frames: u64) {
     };
     let probe = run(
         "ffprobe",
-        &["-v", "warning", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"],
+        &[
+            "-v",
+            "warning",
+            "-count_frames",
+            "-select_streams",
+            "v:0",
+            "-show_entries",
+            "stream=nb_read_frames",
+            "-of",
+            "csv=p=0",
+        ],
     );
     assert_eq!(String::from_utf8_lossy(&probe.stderr), "", "{}", file.display());
     assert_eq!(String::from_utf8_lossy(&probe.stdout).trim(), frames.to_string());
@@ -33,7 +43,9 @@ async fn every_kind_of_footage_plays() {
     for stream in ["front-door", "loading-dock", "gate", "yard", "highway"] {
         let rig = Rig::start().await;
         let receipt = rig.receipt(&event(stream, 20)).await;
-        let frames = receipt["Clips"][0]["Tracks"][0]["Samples"].as_u64().expect("a number");
+        let frames = receipt["Clips"][0]["Tracks"][0]["Samples"]
+            .as_u64()
+            .expect("a number");
         assert!(frames >= 500, "{stream} has {frames} frames");
         decode(&rig.is_lossless(stream, 20).path, frames);
     }

@@ -30,7 +30,10 @@ fn range(start: Value, end: Value) -> Value {
 }
 
 fn around(around: Value) -> Value {
-    with(event("front-door", 10), json!({"ClipFragmentSelector": {"Around": around}}))
+    with(
+        event("front-door", 10),
+        json!({"ClipFragmentSelector": {"Around": around}}),
+    )
 }
 
 fn destination(destination: Value) -> Value {
@@ -47,7 +50,11 @@ fn bad_events() -> Vec<Bad> {
     const START: &str = "ClipFragmentSelector.TimestampRange.StartTimestamp";
     const END: &str = "ClipFragmentSelector.TimestampRange.EndTimestamp";
     let arn = "arn:aws:kinesisvideo:eu-west-1:123456789012:stream/gate/1451606400000";
-    let tags = |count: usize| -> Value { (0..count).map(|number| (format!("k{number}"), json!("v"))).collect() };
+    let tags = |count: usize| -> Value {
+        (0..count)
+            .map(|number| (format!("k{number}"), json!("v")))
+            .collect()
+    };
     vec![
         // Not a request at all.
         text("", &["not JSON"]),
@@ -57,29 +64,62 @@ fn bad_events() -> Vec<Bad> {
         text(&"[".repeat(10_000), &["not JSON"]),
         text("null", &["must be an object"]),
         text("[]", &["must be an object"]),
-        text("{}", &["StreamName: is missing", "ClipFragmentSelector: is missing"]),
+        text(
+            "{}",
+            &["StreamName: is missing", "ClipFragmentSelector: is missing"],
+        ),
         // Streams.
         bad(&without("StreamName"), &["StreamName: is missing"]),
-        bad(&with(event("front-door", 10), json!({"StreamARN": arn})), &["exactly one"]),
+        bad(
+            &with(event("front-door", 10), json!({"StreamARN": arn})),
+            &["exactly one"],
+        ),
         bad(&event("", 10), &["StreamName: \"\""]),
         bad(&event("front door", 10), &["StreamName: \"front door\""]),
         bad(&event(&"x".repeat(257), 10), &["StreamName", "257 characters"]),
-        bad(&with(without("StreamName"), json!({"StreamARN": "front-door"})), &["StreamARN: \"front-door\""]),
-        bad(&with(event("front-door", 10), json!({"StreamName": 7})), &["StreamName: 7 must be a string"]),
+        bad(
+            &with(without("StreamName"), json!({"StreamARN": "front-door"})),
+            &["StreamARN: \"front-door\""],
+        ),
+        bad(
+            &with(event("front-door", 10), json!({"StreamName": 7})),
+            &["StreamName: 7 must be a string"],
+        ),
         // Times.
-        bad(&without("ClipFragmentSelector"), &["ClipFragmentSelector: is missing"]),
+        bad(
+            &without("ClipFragmentSelector"),
+            &["ClipFragmentSelector: is missing"],
+        ),
         bad(
             &with(event("front-door", 10), json!({"ClipFragmentSelector": {}})),
             &["ClipFragmentSelector.TimestampRange: is missing"],
         ),
-        bad(&range(json!(TEN * 1000), json!(TEN + 10)), &[START, "milliseconds", "1795168800.000"]),
-        bad(&range(json!("2026-11-20T10:00:00"), json!("10:01")), &[START, "no offset", END]),
-        bad(&range(json!("1795168800"), json!(true)), &[START, "in quotes", END, "a boolean"]),
-        bad(&range(json!(TEN), json!(TEN)), &["the start must lie before the end"]),
-        bad(&range(json!(TEN + 1), json!(TEN)), &["the start must lie before the end"]),
+        bad(
+            &range(json!(TEN * 1000), json!(TEN + 10)),
+            &[START, "milliseconds", "1795168800.000"],
+        ),
+        bad(
+            &range(json!("2026-11-20T10:00:00"), json!("10:01")),
+            &[START, "no offset", END],
+        ),
+        bad(
+            &range(json!("1795168800"), json!(true)),
+            &[START, "in quotes", END, "a boolean"],
+        ),
+        bad(
+            &range(json!(TEN), json!(TEN)),
+            &["the start must lie before the end"],
+        ),
+        bad(
+            &range(json!(TEN + 1), json!(TEN)),
+            &["the start must lie before the end"],
+        ),
         bad(&range(json!(TEN), json!(TEN + 86_401)), &["24 hours at most"]),
         bad(&range(json!(-1), json!(1e300)), &[START, END]),
-        bad(&around(json!({"Timestamp": TEN})), &["Around.BeforeSeconds", "Around.AfterSeconds"]),
+        bad(
+            &around(json!({"Timestamp": TEN})),
+            &["Around.BeforeSeconds", "Around.AfterSeconds"],
+        ),
         bad(
             &around(json!({"Timestamp": TEN, "BeforeSeconds": -1, "AfterSeconds": "30"})),
             &["Around.BeforeSeconds: -1", "Around.AfterSeconds"],
@@ -108,8 +148,15 @@ fn bad_events() -> Vec<Bad> {
         ),
         // Names that nobody knows.
         bad(
-            &with(event("front-door", 10), json!({"streamArn": arn, "If_Exists": "SKIP", "detail-type": "x"})),
-            &["did you mean StreamARN?", "did you mean IfExists?", "detail-type: is not a field"],
+            &with(
+                event("front-door", 10),
+                json!({"streamArn": arn, "If_Exists": "SKIP", "detail-type": "x"}),
+            ),
+            &[
+                "did you mean StreamARN?",
+                "did you mean IfExists?",
+                "detail-type: is not a field",
+            ],
         ),
         text(
             r#"{"StreamName": "a", "StreamName": "b", "ClipFragmentSelector": {"TimestampRange":
@@ -117,29 +164,81 @@ fn bad_events() -> Vec<Bad> {
             &["StreamName: appears twice"],
         ),
         bad(
-            &with(event("front-door", 10), json!({"Boundary": "COVER", "IfExists": "REPLACE"})),
-            &["Boundary: COVER is not available", "IfExists: \"REPLACE\" is not one of SKIP, FAIL or OVERWRITE"],
+            &with(
+                event("front-door", 10),
+                json!({"Boundary": "COVER", "IfExists": "REPLACE"}),
+            ),
+            &[
+                "Boundary: COVER is not available",
+                "IfExists: \"REPLACE\" is not one of SKIP, FAIL or OVERWRITE",
+            ],
         ),
-        bad(&with(event("front-door", 10), json!({"Boundary": "EXACT"})), &["Boundary: EXACT"]),
+        bad(
+            &with(event("front-door", 10), json!({"Boundary": "EXACT"})),
+            &["Boundary: EXACT"],
+        ),
         // Destinations.
-        bad(&destination(json!("s3://clips/a.mp4")), &["Destination: must be an object"]),
-        bad(&destination(json!({"Bucket": "Clips_1"})), &["Destination.Bucket: \"Clips_1\" must be made of"]),
-        bad(&destination(json!({"Bucket": "somebody-elses"})), &["Destination.Bucket", "CLIP_ALLOWED_BUCKETS"]),
-        bad(&destination(json!({"Key": ""})), &["Destination.Key: \"\" is empty"]),
-        bad(&destination(json!({"Key": "/a.mp4"})), &["Destination.Key: \"/a.mp4\" starts with a slash"]),
-        bad(&destination(json!({"Key": "é".repeat(513)})), &["Destination.Key", "has 1026 bytes"]),
-        bad(&destination(json!({"Key": "a/../b.mp4"})), &["Destination.Key", ".. segment"]),
-        bad(&destination(json!({"Tags": tags(11)})), &["Destination.Tags: has 11 tags"]),
+        bad(
+            &destination(json!("s3://clips/a.mp4")),
+            &["Destination: must be an object"],
+        ),
+        bad(
+            &destination(json!({"Bucket": "Clips_1"})),
+            &["Destination.Bucket: \"Clips_1\" must be made of"],
+        ),
+        bad(
+            &destination(json!({"Bucket": "somebody-elses"})),
+            &["Destination.Bucket", "CLIP_ALLOWED_BUCKETS"],
+        ),
+        bad(
+            &destination(json!({"Key": ""})),
+            &["Destination.Key: \"\" is empty"],
+        ),
+        bad(
+            &destination(json!({"Key": "/a.mp4"})),
+            &["Destination.Key: \"/a.mp4\" starts with a slash"],
+        ),
+        bad(
+            &destination(json!({"Key": "é".repeat(513)})),
+            &["Destination.Key", "has 1026 bytes"],
+        ),
+        bad(
+            &destination(json!({"Key": "a/../b.mp4"})),
+            &["Destination.Key", ".. segment"],
+        ),
+        bad(
+            &destination(json!({"Tags": tags(11)})),
+            &["Destination.Tags: has 11 tags"],
+        ),
         bad(
             &destination(json!({"Tags": {"aws:x": "v", "a{b}": "x".repeat(257), "n": 1}})),
-            &["starts with aws:", "holds '{'", "more than 256", "Destination.Tags.n: 1 must be a string"],
+            &[
+                "starts with aws:",
+                "holds '{'",
+                "more than 256",
+                "Destination.Tags.n: 1 must be a string",
+            ],
         ),
         bad(
-            &destination(json!({"Metadata": {"näme": "v", "clip-start": "v", "a": "é", "b": " x", "A": "v"}})),
-            &["the name \"näme\"", "starts with clip-", "the value of \"a\"", "the value of \"b\"", "appears twice"],
+            &destination(
+                json!({"Metadata": {"näme": "v", "clip-start": "v", "a": "é", "b": " x", "A": "v"}}),
+            ),
+            &[
+                "the name \"näme\"",
+                "starts with clip-",
+                "the value of \"a\"",
+                "the value of \"b\"",
+                "appears twice",
+            ],
         ),
-        bad(&destination(json!({"Metadata": {"a": "x".repeat(2000)}})), &["Destination.Metadata: makes", "2048"]),
-        bad(&destination(json!({"StorageClass": "COLD"})), &["Destination.StorageClass: \"COLD\" is not one of"]),
+        bad(
+            &destination(json!({"Metadata": {"a": "x".repeat(2000)}})),
+            &["Destination.Metadata: makes", "2048"],
+        ),
+        bad(
+            &destination(json!({"StorageClass": "COLD"})),
+            &["Destination.StorageClass: \"COLD\" is not one of"],
+        ),
         // Everything at once.
         bad(
             &json!({"StreamName": "", "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": "soon"}},

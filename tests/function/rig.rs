@@ -79,7 +79,11 @@ impl Setup {
         streams.extend(self.streams);
         let kvs = kvs::Server::start(kvs::Options {
             streams,
-            now: if self.live { Clock::system() } else { Clock::fixed(NOW_MS) },
+            now: if self.live {
+                Clock::system()
+            } else {
+                Clock::fixed(NOW_MS)
+            },
             authority: self.authority.clone(),
             ..kvs::Options::default()
         });
@@ -189,7 +193,9 @@ impl Rig {
     /// What `GetClip` answers for an event made by [`event`].
     pub(crate) fn clip(&self, stream: &str, seconds: i64) -> Vec<u8> {
         let (start, end) = (TEN * 1000, (TEN + seconds) * 1000);
-        let clip = self.kvs.clip_bytes(stream, Selector::ProducerTimestamp, start, end);
+        let clip = self
+            .kvs
+            .clip_bytes(stream, Selector::ProducerTimestamp, start, end);
         clip.expect("a clip")
     }
 
@@ -213,8 +219,14 @@ impl Rig {
     }
 
     pub(crate) fn aws_calls(&self) -> u64 {
-        let kvs: u64 = kvs::OPERATIONS.iter().map(|operation| self.kvs.calls(operation)).sum();
-        let s3: u64 = s3::OPERATIONS.iter().map(|operation| self.s3.calls(operation)).sum();
+        let kvs: u64 = kvs::OPERATIONS
+            .iter()
+            .map(|operation| self.kvs.calls(operation))
+            .sum();
+        let s3: u64 = s3::OPERATIONS
+            .iter()
+            .map(|operation| self.s3.calls(operation))
+            .sum();
         kvs + s3
     }
 

@@ -12,7 +12,11 @@ async fn a_ca_bundle_makes_a_private_authority_trusted() {
     std::fs::write(&bundle, authority.pem()).expect("a file");
     let bundle = bundle.to_str().expect("UTF-8");
     for stream in ["front-door", "highway"] {
-        let rig = Setup::default().tls(authority.clone()).with("AWS_CA_BUNDLE", bundle).start().await;
+        let rig = Setup::default()
+            .tls(authority.clone())
+            .with("AWS_CA_BUNDLE", bundle)
+            .start()
+            .await;
         assert!(rig.s3.endpoint().starts_with("https://"));
         rig.receipt(&event(stream, 20)).await;
         rig.is_lossless(stream, 20);
@@ -33,7 +37,10 @@ async fn a_bundle_that_is_none_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let bundle = folder.path().join("ca.pem");
     std::fs::write(&bundle, "no certificate").expect("a file");
-    let rig = Setup::default().with("AWS_CA_BUNDLE", bundle.to_str().expect("UTF-8")).start().await;
+    let rig = Setup::default()
+        .with("AWS_CA_BUNDLE", bundle.to_str().expect("UTF-8"))
+        .start()
+        .await;
     let message = rig.fails(&event("front-door", 10), "InvalidRequest").await;
     assert!(message.contains("AWS_CA_BUNDLE"), "{message}");
     assert_eq!(rig.aws_calls(), 0);

@@ -30,11 +30,7 @@ fn put(value: &Value, depth: usize, lines: &mut Vec<String>) {
                 if items.len() > 1 {
                     lines.push(format!("{:depth$}{number}.", ""));
                 }
-                put(
-                    item,
-                    depth + if items.len() > 1 { INDENT } else { 0 },
-                    lines,
-                );
+                put(item, depth + if items.len() > 1 { INDENT } else { 0 }, lines);
             }
         }
         scalar_value => lines.push(format!("{:depth$}{}", "", scalar("", scalar_value))),
@@ -44,10 +40,7 @@ fn put(value: &Value, depth: usize, lines: &mut Vec<String>) {
 fn put_object(fields: &Map<String, Value>, depth: usize, lines: &mut Vec<String>) {
     let flat = |value: &Value| one_line(value);
     let width = fields.iter().filter(|(_, value)| flat(value));
-    let width = width
-        .map(|(name, _)| name.chars().count())
-        .max()
-        .unwrap_or(0);
+    let width = width.map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     // What fits on a line first: nested things would part names from their column.
     for (name, value) in fields.iter().filter(|(_, value)| flat(value)) {
         let text = scalar(name, value);
@@ -73,9 +66,7 @@ fn put_object(fields: &Map<String, Value>, depth: usize, lines: &mut Vec<String>
 fn one_line(value: &Value) -> bool {
     match value {
         Value::Object(fields) => fields.is_empty(),
-        Value::Array(items) => items
-            .iter()
-            .all(|item| !item.is_object() && !item.is_array()),
+        Value::Array(items) => items.iter().all(|item| !item.is_object() && !item.is_array()),
         _ => true,
     }
 }
@@ -96,19 +87,14 @@ fn table(value: &Value) -> Option<Vec<String>> {
     let head: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut rows = vec![head];
     for item in items {
-        let cell = |name: &&str| {
-            item.get(*name)
-                .map_or_else(String::new, |it| scalar(name, it))
-        };
+        let cell = |name: &&str| item.get(*name).map_or_else(String::new, |it| scalar(name, it));
         rows.push(names.iter().map(cell).collect());
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..names.len()).map(|it| width(it).unwrap_or(0)).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths);
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<_> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
         cells.join("  ").trim_end().to_owned()
     };
     Some(rows.iter().map(line).collect())

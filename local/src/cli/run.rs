@@ -31,9 +31,7 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
     let kvs = kvs::Server::start(kvs)
         .await
         .map_err(starting("Kinesis Video Streams"))?;
-    let api = RuntimeApi::start()
-        .await
-        .map_err(starting("the Runtime API"))?;
+    let api = RuntimeApi::start().await.map_err(starting("the Runtime API"))?;
     let mut environment = Environment::of_lambda(MEMORY)
         .with_endpoints(s3.endpoint(), kvs.endpoint())
         .with_bucket(BUCKETS[0])
@@ -41,8 +39,7 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
     for (name, value) in run.environment {
         environment = environment.with(name, value);
     }
-    let process =
-        function::start(&run.function, &api, &environment).map_err(naming(&run.function))?;
+    let process = function::start(&run.function, &api, &environment).map_err(naming(&run.function))?;
 
     let outcome = {
         let invocation = api.invoke(event, DEADLINE);
@@ -86,9 +83,7 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
             error_type,
             error_message,
         } => eprintln!("\nfailed: {error_type}\n{error_message}"),
-        Outcome::Exited {
-            status: Some(status),
-        } => {
+        Outcome::Exited { status: Some(status) } => {
             eprintln!("\nfailed: the function's process ended before it answered ({status})");
         }
         Outcome::Exited { status: None } => {
@@ -113,8 +108,7 @@ fn show_costs(process: &Process, api: &RuntimeApi) {
     let start = api
         .first_next()
         .map(|next| next.saturating_duration_since(process.started()));
-    let (Some(start), Some(memory), Some(cpu)) = (start, process.peak_memory(), process.cpu_time())
-    else {
+    let (Some(start), Some(memory), Some(cpu)) = (start, process.peak_memory(), process.cpu_time()) else {
         return;
     };
     let wall = Instant::now().saturating_duration_since(process.started());

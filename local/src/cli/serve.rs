@@ -27,15 +27,9 @@ pub(crate) async fn serve(serve: Serve) -> io::Result<()> {
         let inside = |endpoint: String| endpoint.replace("127.0.0.1", "host.docker.internal");
         println!("# inside a container (sam local invoke), for the two endpoints:");
         println!("#   AWS_ENDPOINT_URL_S3={}", inside(s3.endpoint()));
-        println!(
-            "#   AWS_ENDPOINT_URL_KINESIS_VIDEO={}",
-            inside(kvs.endpoint())
-        );
+        println!("#   AWS_ENDPOINT_URL_KINESIS_VIDEO={}", inside(kvs.endpoint()));
     }
-    eprintln!(
-        "\nObjects are files in {}. Ctrl-C ends.",
-        serve.out.display()
-    );
+    eprintln!("\nObjects are files in {}. Ctrl-C ends.", serve.out.display());
     tokio::signal::ctrl_c().await?;
     for upload in s3.uploads() {
         let (bucket, key) = (upload.bucket, upload.key);

@@ -4,11 +4,7 @@ use super::*;
 const TEN_O_CLOCK: i64 = 1_795_168_800_000;
 
 fn all() -> [Footage; 3] {
-    [
-        Footage::h264_aac(),
-        Footage::h265(),
-        Footage::h264_bframes_alaw(),
-    ]
+    [Footage::h264_aac(), Footage::h265(), Footage::h264_bframes_alaw()]
 }
 
 #[test]
@@ -110,11 +106,7 @@ fn filler_brings_each_picture_to_its_share() {
 
 #[test]
 fn a_picture_with_no_room_for_a_nal_unit_stays_as_it_is() {
-    let bulk = Footage::h264_aac()
-        .bulky(8 * 25 * 100)
-        .unwrap()
-        .bulk
-        .unwrap();
+    let bulk = Footage::h264_aac().bulky(8 * 25 * 100).unwrap().bulk.unwrap();
     assert_eq!(bulk.padding(100), 0);
     assert_eq!(bulk.padding(101), 0);
     assert_eq!(bulk.padding(95), 0);

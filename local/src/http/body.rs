@@ -54,15 +54,9 @@ impl Body {
     /// (at least one): the producer waits for the client. `length` in bytes gives a `Content-Length`;
     /// without it the body is chunked. It ends when the sender is dropped; an `Err` cuts the connection.
     #[must_use]
-    pub fn channel(
-        chunks: usize,
-        length: Option<u64>,
-    ) -> (mpsc::Sender<Result<Bytes, BodyError>>, Self) {
+    pub fn channel(chunks: usize, length: Option<u64>) -> (mpsc::Sender<Result<Bytes, BodyError>>, Self) {
         let (sender, chunks) = mpsc::channel(chunks.max(1));
-        let body = Channel {
-            chunks,
-            left: length,
-        };
+        let body = Channel { chunks, left: length };
         (sender, Self::new(body))
     }
 }
@@ -114,8 +108,7 @@ impl HttpBody for Channel {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.left
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

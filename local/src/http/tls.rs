@@ -49,9 +49,7 @@ impl Authority {
         let names = ["localhost", "127.0.0.1", "host.docker.internal"].map(String::from);
         let params = CertificateParams::new(names).map_err(io::Error::other)?;
         let key = KeyPair::generate().map_err(io::Error::other)?;
-        let certificate = params
-            .signed_by(&key, &*self.issuer)
-            .map_err(io::Error::other)?;
+        let certificate = params.signed_by(&key, &*self.issuer).map_err(io::Error::other)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         // The provider is named because a process can hold two, and rustls then refuses to choose.
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -31,9 +31,7 @@ pub(super) struct Range {
 pub(super) fn clip(stream: &Stream, range: Range, now: i64) -> Result<Vec<Fragment>, Refusal> {
     let Range { by, start, end } = range;
     if start >= end {
-        return Err(Refusal::invalid(
-            "StartTimestamp must be before EndTimestamp.",
-        ));
+        return Err(Refusal::invalid("StartTimestamp must be before EndTimestamp."));
     }
     if end - start > CLIP_RANGE_MS {
         return Err(Refusal::invalid(
@@ -86,21 +84,12 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn begin(stream: &Stream, range: Range, now: i64) -> Self {
         let (first, last) = stream.select(range.by, range.start, range.end, now);
-        Self {
-            first,
-            last,
-            done: 0,
-        }
+        Self { first, last, done: 0 }
     }
 
     /// Up to `most` fragments, and what is left. The order is fixed but has nothing to do with time, across
     /// pages too: the service promises none.
-    pub(super) fn page(
-        mut self,
-        stream: &Stream,
-        most: usize,
-        now: i64,
-    ) -> (Vec<Fragment>, Option<Self>) {
+    pub(super) fn page(mut self, stream: &Stream, most: usize, now: i64) -> (Vec<Fragment>, Option<Self>) {
         let (kept, _) = stream.select(Selector::ServerTimestamp, 0, now, now);
         let order = Shuffle::new(self.last - self.first + 1);
         let mut page = Vec::new();

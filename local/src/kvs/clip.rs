@@ -165,8 +165,7 @@ impl Clip {
                 keyframe: sample.sync,
                 timescale: ticks,
                 duration: u32::try_from(duration).map_err(|_| MuxError::Overflow)?,
-                composition_time_offset: Some(scaled(sample.composition_offset))
-                    .filter(|o| *o != 0),
+                composition_time_offset: Some(scaled(sample.composition_offset)).filter(|o| *o != 0),
                 data_offset: position,
                 data_size: size,
             })?;

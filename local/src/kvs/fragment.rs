@@ -27,11 +27,7 @@ impl Fragment {
     /// 47 decimal digits, rising with ingestion: a fixed beginning, the server timestamp, and digits that
     /// nobody should read anything into.
     pub(super) fn number(&self) -> String {
-        format!(
-            "91343852333{:013}{:023}",
-            self.server_start,
-            scatter(self.index)
-        )
+        format!("91343852333{:013}{:023}", self.server_start, scatter(self.index))
     }
 
     /// `FragmentSizeInBytes`: the Matroska fragment with its metadata, a little more than its media.

@@ -91,9 +91,7 @@ impl Refusal {
         Self::new(
             400,
             "ClientLimitExceededException",
-            format!(
-                "Limit exceeded on number of requests for {operation} API for resource '{stream}'"
-            ),
+            format!("Limit exceeded on number of requests for {operation} API for resource '{stream}'"),
         )
     }
 

@@ -40,10 +40,7 @@ pub(super) fn mentioned(object: &Map<String, Value>) -> Option<String> {
 }
 
 /// The stream that a request names, by name or by ARN, exactly one of them.
-pub(super) fn stream<'a>(
-    object: &Map<String, Value>,
-    streams: &'a [Stream],
-) -> Result<&'a Stream, Refusal> {
+pub(super) fn stream<'a>(object: &Map<String, Value>, streams: &'a [Stream]) -> Result<&'a Stream, Refusal> {
     let name = text(object, "StreamName")?;
     let arn = text(object, "StreamARN")?;
     let found = match (name, arn) {
@@ -95,9 +92,7 @@ pub(super) fn page(object: &Map<String, Value>) -> Result<Page, Refusal> {
         Some(selector) => {
             let range = range(selector)?;
             if range.start > range.end {
-                return Err(Refusal::invalid(
-                    "StartTimestamp must be before EndTimestamp.",
-                ));
+                return Err(Refusal::invalid("StartTimestamp must be before EndTimestamp."));
             }
             Ok(Page::First(range))
         }
@@ -127,8 +122,8 @@ fn range(selector: &Map<String, Value>) -> Result<Range, Refusal> {
             ));
         }
     };
-    let range = member(selector, "TimestampRange")?
-        .ok_or_else(|| Refusal::invalid("TimestampRange is required."))?;
+    let range =
+        member(selector, "TimestampRange")?.ok_or_else(|| Refusal::invalid("TimestampRange is required."))?;
     Ok(Range {
         by,
         start: moment(range, "StartTimestamp")?,
@@ -138,11 +133,10 @@ fn range(selector: &Map<String, Value>) -> Result<Range, Refusal> {
 
 /// A moment in epoch seconds, cut to the milliseconds that the service keeps.
 fn moment(object: &Map<String, Value>, name: &str) -> Result<i64, Refusal> {
-    let seconds = object.get(name).and_then(Value::as_f64).ok_or_else(|| {
-        Refusal::invalid(format!(
-            "{name} must be a number of seconds since the epoch."
-        ))
-    })?;
+    let seconds = object
+        .get(name)
+        .and_then(Value::as_f64)
+        .ok_or_else(|| Refusal::invalid(format!("{name} must be a number of seconds since the epoch.")))?;
     // Cut from rounded microseconds: 1795168860.57 is a little less in binary, and would lose a millisecond.
     let milliseconds = ((seconds * 1e6).round() / 1e3).floor();
     if (0.0..=LAST_MOMENT_MS as f64).contains(&milliseconds) {
@@ -160,10 +154,7 @@ fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
     }
 }
 
-fn member<'a>(
-    object: &'a Map<String, Value>,
-    name: &str,
-) -> Result<Option<&'a Map<String, Value>>, Refusal> {
+fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>, Refusal> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(member)) => Ok(Some(member)),

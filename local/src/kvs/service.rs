@@ -69,20 +69,12 @@ impl Operation {
 }
 
 /// The operations that this service knows, as AWS spells them.
-pub const OPERATIONS: [&str; 4] = [
-    "GetDataEndpoint",
-    "DescribeStream",
-    "GetClip",
-    "ListFragments",
-];
+pub const OPERATIONS: [&str; 4] = ["GetDataEndpoint", "DescribeStream", "GetClip", "ListFragments"];
 
 /// For [`Faults::new`]: everything but an error inside a 200, which only S3 has.
 pub(super) fn can_express(operation: &str, fault: &Fault) -> Result<(), String> {
     if !OPERATIONS.contains(&operation) {
-        return Err(format!(
-            "Kinesis Video Streams has {}",
-            OPERATIONS.join(", ")
-        ));
+        return Err(format!("Kinesis Video Streams has {}", OPERATIONS.join(", ")));
     }
     match fault {
         Fault::ErrorInside200 { .. } => Err("only S3 puts errors into a 200".to_owned()),
@@ -144,9 +136,8 @@ impl Service {
             code,
             message,
         } = &throttled;
-        let refuse = |status, code: &str, message: &str| {
-            answer::refuse(&Refusal::scripted(status, code, message))
-        };
+        let refuse =
+            |status, code: &str, message: &str| answer::refuse(&Refusal::scripted(status, code, message));
         let work = async { work() };
         faults::answer(fault, &connection, (*status, code, message), refuse, work).await
     }
@@ -230,12 +221,9 @@ impl Service {
                     Page::Next(listing) => listing,
                 };
                 let (fragments, next) = listing.page(stream, most, now);
-                let listed: Vec<Value> =
-                    fragments.iter().map(|f| describe_one(stream, f)).collect();
+                let listed: Vec<Value> = fragments.iter().map(|f| describe_one(stream, f)).collect();
                 let token = next.map(Listing::token);
-                Ok(answer::json(
-                    &json!({ "Fragments": listed, "NextToken": token }),
-                ))
+                Ok(answer::json(&json!({ "Fragments": listed, "NextToken": token })))
             }
         }
     }

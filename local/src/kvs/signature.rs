@@ -15,8 +15,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Signing name of every Kinesis Video Streams API.
 const SERVICE: &str = "kinesisvideo";
 
-const MISMATCH: &str =
-    "The request signature we calculated does not match the signature you provided.";
+const MISMATCH: &str = "The request signature we calculated does not match the signature you provided.";
 
 /// Refuses a request that the local credentials did not sign for this service and region.
 pub(super) fn check(head: &Parts, body: &[u8]) -> Result<(), Refusal> {

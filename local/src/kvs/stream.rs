@@ -170,9 +170,7 @@ impl Stream {
     /// `arn:aws:kinesisvideo:eu-west-1:123456789012:stream/NAME/CREATION`, the creation in milliseconds.
     #[must_use]
     pub fn arn(&self) -> String {
-        let Self {
-            name, created_ms, ..
-        } = self;
+        let Self { name, created_ms, .. } = self;
         format!("arn:aws:kinesisvideo:{REGION}:{ACCOUNT_ID}:stream/{name}/{created_ms}")
     }
 
@@ -195,9 +193,7 @@ impl Stream {
         let first = self
             .at_or_after(start - clock)
             .max(self.at_or_after(self.head_ms(now) - server));
-        let last = (end - clock)
-            .min(newest - server)
-            .div_euclid(self.fragment_ms);
+        let last = (end - clock).min(newest - server).div_euclid(self.fragment_ms);
         (first, if self.silent { first - 1 } else { last })
     }
 
@@ -341,9 +337,7 @@ impl StreamBuilder {
         }
         // Both were set from a u32.
         let (fragment, phase) = (stream.fragment_ms as u32, stream.phase_ms as u32);
-        if !(1..=LONGEST_FRAGMENT_MS).contains(&fragment)
-            || !fragment.is_multiple_of(GROUP_OF_PICTURES_MS)
-        {
+        if !(1..=LONGEST_FRAGMENT_MS).contains(&fragment) || !fragment.is_multiple_of(GROUP_OF_PICTURES_MS) {
             return Err(StreamError::FragmentDuration(fragment));
         }
         if phase >= fragment {

@@ -41,13 +41,7 @@ pub(super) fn request_id() -> String {
     // RFC 9562, section 5.4: version and variant have fixed bits.
     let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
+    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
     parts.join("-")
 }
 
@@ -56,11 +50,7 @@ impl Exchange {
         Self { shared, faults }
     }
 
-    pub(super) async fn answer(
-        &self,
-        request: Request<Incoming>,
-        connection: Connection,
-    ) -> Response<Body> {
+    pub(super) async fn answer(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
         let path = request.uri().path().to_owned();
         let path = path.strip_prefix("/2018-06-01/runtime/");
         let segments: Vec<_> = path.map_or_else(Vec::new, |path| path.split('/').collect());
@@ -70,11 +60,7 @@ impl Exchange {
             (&Method::POST, ["invocation", id, "error"]) => ("Error", *id),
             (&Method::POST, ["init", "error"]) => ("InitError", ""),
             _ => {
-                return refuse(
-                    404,
-                    "InvalidRequest",
-                    "no such call in this version of the API",
-                );
+                return refuse(404, "InvalidRequest", "no such call in this version of the API");
             }
         };
         let fault = self.faults.meet(Call::of(operation));
@@ -90,10 +76,7 @@ impl Exchange {
     }
 
     async fn next(&self) -> Response<Body> {
-        self.shared
-            .state()
-            .first_next
-            .get_or_insert_with(Instant::now);
+        self.shared.state().first_next.get_or_insert_with(Instant::now);
         let invocation = loop {
             let woken = self.shared.waiting.notified();
             if let Some(invocation) = self.shared.state().pending.take() {
@@ -116,10 +99,7 @@ impl Exchange {
         for (name, value) in [
             ("lambda-runtime-aws-request-id", &invocation.request_id),
             ("lambda-runtime-deadline-ms", &end.as_millis().to_string()),
-            (
-                "lambda-runtime-invoked-function-arn",
-                &FUNCTION_ARN.to_owned(),
-            ),
+            ("lambda-runtime-invoked-function-arn", &FUNCTION_ARN.to_owned()),
             ("lambda-runtime-trace-id", &trace),
         ] {
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -136,9 +116,7 @@ impl Exchange {
     }
 
     async fn response(&self, id: &str, request: Request<Incoming>) -> Response<Body> {
-        let mode = request
-            .headers()
-            .get("lambda-runtime-function-response-mode");
+        let mode = request.headers().get("lambda-runtime-function-response-mode");
         if mode.is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"streaming")) {
             let message = "response streaming is not part of this Runtime API";
             return refuse(400, "InvalidRequest", message);
@@ -235,8 +213,7 @@ fn refuse(status: u16, code: &str, message: &str) -> Response<Body> {
 
 fn document(status: u16, value: &Value) -> Response<Body> {
     let mut response = Response::new(Body::full(value.to_string()));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response

@@ -9,12 +9,7 @@ use tokio::process::Command;
 const LONG: Duration = Duration::from_secs(60);
 
 /// A runtime written by hand: one request, one answer with its headers in lower case.
-async fn call(
-    api: &str,
-    method: &str,
-    path: &str,
-    body: &[u8],
-) -> (u16, HashMap<String, String>, String) {
+async fn call(api: &str, method: &str, path: &str, body: &[u8]) -> (u16, HashMap<String, String>, String) {
     let mut socket = TcpStream::connect(api).await.unwrap();
     let head = format!(
         "{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {api}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
@@ -119,18 +114,10 @@ async fn what_is_not_json_is_no_response() {
     let api = RuntimeApi::start().await.unwrap();
     let runtime = async {
         let (_, _, id) = take(&api.address()).await;
-        call(
-            &api.address(),
-            "POST",
-            &format!("invocation/{id}/response"),
-            b"{",
-        )
-        .await
+        call(&api.address(), "POST", &format!("invocation/{id}/response"), b"{").await
     };
     let (outcome, _) = tokio::join!(api.invoke("{}", LONG), runtime);
-    assert!(
-        matches!(outcome, Outcome::Error { error_type, .. } if error_type == "Runtime.InvalidResponse")
-    );
+    assert!(matches!(outcome, Outcome::Error { error_type, .. } if error_type == "Runtime.InvalidResponse"));
 }
 
 #[tokio::test]
@@ -189,19 +176,10 @@ async fn faults_play_and_foreign_ones_are_refused() {
         message: "later".to_owned(),
     };
     api.faults.script("Next", When::Call(1), error);
-    assert_eq!(
-        call(&api.address(), "GET", "invocation/next", b"").await.0,
-        500
-    );
+    assert_eq!(call(&api.address(), "GET", "invocation/next", b"").await.0, 500);
     api.faults.script("Next", When::Call(1), Fault::Reset);
-    assert_eq!(
-        call(&api.address(), "GET", "invocation/next", b"").await.0,
-        0
-    );
-    assert_eq!(
-        call(&api.address(), "GET", "invocation/other", b"").await.0,
-        404
-    );
+    assert_eq!(call(&api.address(), "GET", "invocation/next", b"").await.0, 0);
+    assert_eq!(call(&api.address(), "GET", "invocation/other", b"").await.0, 404);
     let faults = api.faults.clone();
     let script = move || faults.script("Response", When::Every, Fault::Garbage);
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(script)).unwrap_err();

@@ -33,8 +33,7 @@ pub(super) fn tags(header: Option<&str>) -> S3Result<BTreeMap<String, String>> {
     let mut tags = BTreeMap::new();
     let pairs = form_urlencoded::parse(header.unwrap_or_default().as_bytes());
     for (key, value) in pairs.into_owned() {
-        if !(1..=LONGEST_TAG_KEY).contains(&key.chars().count()) || !key.chars().all(tag_character)
-        {
+        if !(1..=LONGEST_TAG_KEY).contains(&key.chars().count()) || !key.chars().all(tag_character) {
             let message = "The TagKey you have provided is invalid";
             return Err(refuse(S3ErrorCode::InvalidTag, message));
         }
@@ -128,12 +127,7 @@ mod tests {
 
     #[test]
     fn tags_are_counted_and_measured() {
-        let many = |n: usize| {
-            (0..n)
-                .map(|i| format!("k{i}=v"))
-                .collect::<Vec<_>>()
-                .join("&")
-        };
+        let many = |n: usize| (0..n).map(|i| format!("k{i}=v")).collect::<Vec<_>>().join("&");
         assert_eq!(tags(Some(&many(10))).unwrap().len(), 10);
         assert_eq!(code(tags(Some(&many(11)))), "InvalidTag");
         let key = "é".repeat(LONGEST_TAG_KEY);
@@ -170,10 +164,7 @@ mod tests {
         let (algorithm, key) = encryption(Some("aws:kms"), Some("1234")).unwrap();
         assert_eq!(algorithm, "aws:kms");
         assert_eq!(key.unwrap(), "arn:aws:kms:eu-west-1:123456789012:key/1234");
-        assert_eq!(
-            code(encryption(Some("AES256"), Some("1234"))),
-            "InvalidArgument"
-        );
+        assert_eq!(code(encryption(Some("AES256"), Some("1234"))), "InvalidArgument");
         assert_eq!(code(encryption(Some("rot13"), None)), "InvalidArgument");
         assert_eq!(encryption(None, None).unwrap(), ("AES256".to_owned(), None));
     }

@@ -98,9 +98,8 @@ impl Algorithm {
         let found = allowed.iter().find(|coverage| coverage.name() == asked);
         found.copied().ok_or_else(|| {
             let name = self.name().to_lowercase();
-            let message = format!(
-                "The {asked} checksum type cannot be used with the {name} checksum algorithm."
-            );
+            let message =
+                format!("The {asked} checksum type cannot be used with the {name} checksum algorithm.");
             refuse(S3ErrorCode::InvalidRequest, message)
         })
     }
@@ -150,7 +149,8 @@ impl Declared {
             }
         }
         if declared.len() > 1 {
-            let message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+            let message =
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
             return Err(refuse(S3ErrorCode::InvalidRequest, message));
         }
         let declared = declared.pop();
@@ -166,11 +166,7 @@ impl Declared {
     }
 
     /// Compares the declared value with what was received, once the trailers have been read.
-    pub(super) fn verify(
-        &self,
-        received: &Sums,
-        trailers: Option<&TrailingHeaders>,
-    ) -> S3Result<Sum> {
+    pub(super) fn verify(&self, received: &Sums, trailers: Option<&TrailingHeaders>) -> S3Result<Sum> {
         let header = self.algorithm.header();
         let sum = received.of(self.algorithm);
         let trailed = || trailers?.read(|trailers| text(trailers, header).map(str::to_owned))?;
@@ -243,16 +239,10 @@ impl Sums {
 }
 
 /// The object's checksum from those of its parts, given in order with their sizes in bytes.
-pub(super) fn combine(
-    algorithm: Algorithm,
-    coverage: Coverage,
-    parts: &[(Sum, u64)],
-) -> S3Result<Sum> {
+pub(super) fn combine(algorithm: Algorithm, coverage: Coverage, parts: &[(Sum, u64)]) -> S3Result<Sum> {
     let mut raw = Vec::with_capacity(parts.len());
     for (sum, size) in parts {
-        let bytes = BASE64
-            .decode(&sum.value)
-            .map_err(s3s::S3Error::internal_error)?;
+        let bytes = BASE64.decode(&sum.value).map_err(s3s::S3Error::internal_error)?;
         raw.push((bytes, *size));
     }
     let value = match (coverage, algorithm.crc()) {
@@ -261,9 +251,7 @@ pub(super) fn combine(
             let mut whole = 0;
             for (bytes, size) in &raw {
                 width = bytes.len();
-                let part = bytes
-                    .iter()
-                    .fold(0, |crc, byte| crc << 8 | u64::from(*byte));
+                let part = bytes.iter().fold(0, |crc, byte| crc << 8 | u64::from(*byte));
                 whole = crc_fast::checksum_combine(crc, whole, part, *size);
             }
             BASE64.encode(&whole.to_be_bytes()[8 - width..])
@@ -337,9 +325,6 @@ mod tests {
     fn crc64nvme_is_never_composite_and_sha256_always() {
         assert!(Algorithm::Crc64Nvme.coverage(Some("COMPOSITE")).is_err());
         assert!(Algorithm::Sha256.coverage(Some("FULL_OBJECT")).is_err());
-        assert_eq!(
-            Algorithm::Crc32.coverage(None).unwrap(),
-            Coverage::Composite
-        );
+        assert_eq!(Algorithm::Crc32.coverage(None).unwrap(), Coverage::Composite);
     }
 }

@@ -49,19 +49,13 @@ pub(super) fn can_express(operation: &str, fault: &Fault) -> Result<(), String> 
             has_request_body(operation) || has_response_body(operation),
             "neither its request nor its answer has a body",
         ),
-        Fault::EndEarly { .. } | Fault::Garbage => {
-            (has_response_body(operation), "its answer has no body")
-        }
+        Fault::EndEarly { .. } | Fault::Garbage => (has_response_body(operation), "its answer has no body"),
         Fault::ErrorInside200 { .. } => (
             operation == "CompleteMultipartUpload",
             "only CompleteMultipartUpload answers before it knows its end",
         ),
     };
-    if possible {
-        Ok(())
-    } else {
-        Err(why.to_owned())
-    }
+    if possible { Ok(()) } else { Err(why.to_owned()) }
 }
 
 impl Front {
@@ -69,11 +63,7 @@ impl Front {
         Self { service, faults }
     }
 
-    pub(super) async fn answer(
-        &self,
-        request: Request<Incoming>,
-        connection: Connection,
-    ) -> Response<Body> {
+    pub(super) async fn answer(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
         let ids = Ids::new();
         let call = name(&request);
         let operation = call.operation.clone();
@@ -217,8 +207,7 @@ impl Ids {
         let document = self.document(code, message);
         let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{document}");
         let mut response = Response::new(Body::full(body));
-        *response.status_mut() =
-            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let xml = HeaderValue::from_static("application/xml");
         response.headers_mut().insert(CONTENT_TYPE, xml);
         response
@@ -245,10 +234,7 @@ impl Ids {
 
     fn sign(&self, mut response: Response<Body>) -> Response<Body> {
         let headers = response.headers_mut();
-        for (name, value) in [
-            ("x-amz-request-id", &self.request),
-            ("x-amz-id-2", &self.host),
-        ] {
+        for (name, value) in [("x-amz-request-id", &self.request), ("x-amz-id-2", &self.host)] {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.insert(name, value);
             }

@@ -65,8 +65,7 @@ pub(super) async fn receive(
         }
     }
     if size != expected {
-        let message =
-            "You did not provide the number of bytes specified by the Content-Length HTTP header";
+        let message = "You did not provide the number of bytes specified by the Content-Length HTTP header";
         return Err(refuse(S3ErrorCode::IncompleteBody, message));
     }
     let md5: [u8; 16] = md5.finalize().into();

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use s3s::dto::{
-    CommonPrefix, ETag, EncodingType, ListObjectsV2Input, ListObjectsV2Output, Object,
-    ObjectStorageClass,
+    CommonPrefix, ETag, EncodingType, ListObjectsV2Input, ListObjectsV2Output, Object, ObjectStorageClass,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 

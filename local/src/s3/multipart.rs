@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm, ChecksumType,
     CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag, ListMultipartUploadsInput,
-    ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload,
-    Part as ListedPart, ServerSideEncryption, StorageClass, UploadPartInput, UploadPartOutput,
+    ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Part as ListedPart,
+    ServerSideEncryption, StorageClass, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use tempfile::TempPath;
@@ -152,8 +152,7 @@ pub(super) async fn upload_part(
     let declared = Declared::read(&request.headers)?.map(|declared| declared.algorithm);
     let expected = expected.map(|(algorithm, _)| algorithm);
     if declared != expected {
-        let name =
-            |it: Option<Algorithm>| it.map_or("null".to_owned(), |it| it.name().to_lowercase());
+        let name = |it: Option<Algorithm>| it.map_or("null".to_owned(), |it| it.name().to_lowercase());
         let message = format!(
             "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
             name(expected),
@@ -245,9 +244,7 @@ pub(super) fn list_parts(
         checksum_algorithm: upload
             .checksum
             .map(|it| ChecksumAlgorithm::from_static(it.0.name())),
-        checksum_type: upload
-            .checksum
-            .map(|it| ChecksumType::from_static(it.1.name())),
+        checksum_type: upload.checksum.map(|it| ChecksumType::from_static(it.1.name())),
         storage_class: Some(StorageClass::from(upload.description.storage_class.clone())),
         part_number_marker: input.part_number_marker.or(Some(0)),
         next_part_number_marker: last,
@@ -280,12 +277,10 @@ pub(super) fn list_uploads(
     let after_key = input.key_marker.clone().unwrap_or_default();
     let after_id = input.upload_id_marker.clone();
     let page = page(input.max_uploads)?;
-    let mut rest = found
-        .into_iter()
-        .skip_while(|(key, id, _)| match &after_id {
-            Some(after_id) => (key, id) <= (&after_key, after_id),
-            None => !after_key.is_empty() && *key <= after_key,
-        });
+    let mut rest = found.into_iter().skip_while(|(key, id, _)| match &after_id {
+        Some(after_id) => (key, id) <= (&after_key, after_id),
+        None => !after_key.is_empty() && *key <= after_key,
+    });
     let mut uploads = Vec::new();
     let mut last = (None, None);
     for (key, id, upload) in rest.by_ref().take(page) {
@@ -298,9 +293,7 @@ pub(super) fn list_uploads(
             checksum_algorithm: upload
                 .checksum
                 .map(|it| ChecksumAlgorithm::from_static(it.0.name())),
-            checksum_type: upload
-                .checksum
-                .map(|it| ChecksumType::from_static(it.1.name())),
+            checksum_type: upload.checksum.map(|it| ChecksumType::from_static(it.1.name())),
             ..Default::default()
         });
     }

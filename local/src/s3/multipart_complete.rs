@@ -87,9 +87,7 @@ fn complete_blocking(
         checksum_sha1: sum(Algorithm::Sha1),
         checksum_sha256: sum(Algorithm::Sha256),
         checksum_type: Some(ChecksumType::from_static(object.coverage.name())),
-        server_side_encryption: Some(ServerSideEncryption::from(
-            object.server_side_encryption.clone(),
-        )),
+        server_side_encryption: Some(ServerSideEncryption::from(object.server_side_encryption.clone())),
         ssekms_key_id: object.kms_key_id.clone(),
         version_id: object.version_id.clone(),
         ..Default::default()
@@ -99,13 +97,13 @@ fn complete_blocking(
 /// The stored parts that the request lists, in its order.
 fn choose(upload: &Upload, listed: &[CompletedPart]) -> S3Result<Vec<Arc<Part>>> {
     if listed.is_empty() || listed.len() > MOST_PARTS {
-        let message = "The XML you provided was not well-formed or did not validate against our published schema";
+        let message =
+            "The XML you provided was not well-formed or did not validate against our published schema";
         return Err(refuse(S3ErrorCode::MalformedXML, message));
     }
     let number = |part: &CompletedPart| part.part_number.and_then(|it| u32::try_from(it).ok());
     if !listed.is_sorted_by(|one, next| number(one) < number(next)) {
-        let message =
-            "The list of parts was not in ascending order. Parts must be ordered by part number.";
+        let message = "The list of parts was not in ascending order. Parts must be ordered by part number.";
         return Err(refuse(S3ErrorCode::InvalidPartOrder, message));
     }
     let mut chosen = Vec::with_capacity(listed.len());

@@ -9,9 +9,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use md5::{Digest, Md5};
 use s3s::dto::{
     ChecksumMode, DeleteObjectInput, DeleteObjectOutput, ETag, ETagCondition, GetObjectInput,
-    GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput, HeadObjectInput,
-    HeadObjectOutput, PutObjectInput, PutObjectOutput, Range, ServerSideEncryption, StorageClass,
-    StreamingBlob, Tag,
+    GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput, HeadObjectInput, HeadObjectOutput,
+    PutObjectInput, PutObjectOutput, Range, ServerSideEncryption, StorageClass, StreamingBlob, Tag,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -63,9 +62,7 @@ pub(super) async fn put(
     let object = store.publish(&mut state, place, description, content, &condition)?;
     let output = PutObjectOutput {
         e_tag: Some(ETag::Strong(object.etag.clone())),
-        server_side_encryption: Some(ServerSideEncryption::from(
-            object.server_side_encryption.clone(),
-        )),
+        server_side_encryption: Some(ServerSideEncryption::from(object.server_side_encryption.clone())),
         ssekms_key_id: object.kms_key_id.clone(),
         version_id: object.version_id.clone(),
         ..Default::default()
@@ -107,13 +104,7 @@ pub(super) fn seed(
         checksum: None,
     };
     let mut state = store.state();
-    let object = store.publish(
-        &mut state,
-        (bucket, key),
-        description,
-        content,
-        &Condition::None,
-    )?;
+    let object = store.publish(&mut state, (bucket, key), description, content, &Condition::None)?;
     Ok(StoredObject::clone(&object))
 }
 
@@ -124,11 +115,7 @@ pub(super) async fn get(
     let input = request.input;
     let version = input.version_id.as_deref();
     let object = find(&mut store.state(), &input.bucket, &input.key, version)?;
-    read_condition(
-        &object,
-        input.if_match.as_ref(),
-        input.if_none_match.as_ref(),
-    )?;
+    read_condition(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     if matches!(object.storage_class.as_str(), "GLACIER" | "DEEP_ARCHIVE") {
         let message = "The operation is not valid for the object's storage class";
         return Err(refuse(S3ErrorCode::InvalidObjectState, message));
@@ -148,8 +135,7 @@ pub(super) async fn get(
     file.seek(SeekFrom::Start(range.start))
         .await
         .map_err(S3Error::internal_error)?;
-    let shown =
-        checksum_shown(&object, input.checksum_mode.as_ref()).filter(|_| length == object.size);
+    let shown = checksum_shown(&object, input.checksum_mode.as_ref()).filter(|_| length == object.size);
     let output = GetObjectOutput {
         body: Some(send(file.take(length), length)),
         accept_ranges: Some("bytes".to_owned()),
@@ -159,9 +145,7 @@ pub(super) async fn get(
         e_tag: Some(ETag::Strong(object.etag.clone())),
         last_modified: Some(object.last_modified.into()),
         metadata: Some(object.metadata.clone().into_iter().collect()),
-        server_side_encryption: Some(ServerSideEncryption::from(
-            object.server_side_encryption.clone(),
-        )),
+        server_side_encryption: Some(ServerSideEncryption::from(object.server_side_encryption.clone())),
         ssekms_key_id: object.kms_key_id.clone(),
         storage_class: storage_class(&object),
         tag_count: i32::try_from(object.tags.len()).ok().filter(|n| *n > 0),
@@ -178,11 +162,7 @@ pub(super) fn head(
     let input = request.input;
     let version = input.version_id.as_deref();
     let object = find(&mut store.state(), &input.bucket, &input.key, version)?;
-    read_condition(
-        &object,
-        input.if_match.as_ref(),
-        input.if_none_match.as_ref(),
-    )?;
+    read_condition(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let output = HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         content_length: i64::try_from(object.size).ok(),
@@ -190,18 +170,13 @@ pub(super) fn head(
         e_tag: Some(ETag::Strong(object.etag.clone())),
         last_modified: Some(object.last_modified.into()),
         metadata: Some(object.metadata.clone().into_iter().collect()),
-        server_side_encryption: Some(ServerSideEncryption::from(
-            object.server_side_encryption.clone(),
-        )),
+        server_side_encryption: Some(ServerSideEncryption::from(object.server_side_encryption.clone())),
         ssekms_key_id: object.kms_key_id.clone(),
         storage_class: storage_class(&object),
         version_id: object.version_id.clone(),
         ..Default::default()
     };
-    with_checksum(
-        output,
-        checksum_shown(&object, input.checksum_mode.as_ref()),
-    )
+    with_checksum(output, checksum_shown(&object, input.checksum_mode.as_ref()))
 }
 
 pub(super) fn delete(
@@ -272,12 +247,7 @@ fn read_condition(
     Ok(())
 }
 
-fn find(
-    state: &mut State,
-    bucket: &str,
-    key: &str,
-    version: Option<&str>,
-) -> S3Result<Arc<StoredObject>> {
+fn find(state: &mut State, bucket: &str, key: &str, version: Option<&str>) -> S3Result<Arc<StoredObject>> {
     let bucket = state.bucket(bucket)?;
     let Some(object) = bucket.object(key) else {
         if bucket.listable {
@@ -315,10 +285,7 @@ fn checksum_shown<'a>(
 }
 
 /// The answer with its checksum headers: one way for five fields in each of the outputs.
-pub(super) fn with_checksum<T>(
-    output: T,
-    sum: Option<(&Sum, Option<Coverage>)>,
-) -> S3Result<S3Response<T>> {
+pub(super) fn with_checksum<T>(output: T, sum: Option<(&Sum, Option<Coverage>)>) -> S3Result<S3Response<T>> {
     let mut headers = HeaderMap::new();
     if let Some((sum, coverage)) = sum {
         let value = HeaderValue::from_str(&sum.value).map_err(S3Error::internal_error)?;

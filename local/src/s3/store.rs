@@ -238,9 +238,7 @@ impl Store {
             .map_err(S3Error::internal_error)?;
         fs::write(self.record(bucket, key), record).map_err(S3Error::internal_error)?;
         let object = Arc::new(object);
-        bucket_state
-            .objects
-            .insert(key.to_owned(), Arc::clone(&object));
+        bucket_state.objects.insert(key.to_owned(), Arc::clone(&object));
         Ok(object)
     }
 
@@ -339,8 +337,7 @@ fn make_room(path: &Path, key: &str) -> S3Result<()> {
         },
     };
     if clash {
-        let message =
-            format!("{key} would be a folder and a file at once, which the local S3 cannot hold");
+        let message = format!("{key} would be a folder and a file at once, which the local S3 cannot hold");
         return Err(refuse(S3ErrorCode::NotImplemented, message));
     }
     Ok(())

@@ -9,8 +9,7 @@ use aws_sdk_kinesisvideoarchivedmedia::operation::get_clip::{GetClipError, GetCl
 use aws_sdk_kinesisvideoarchivedmedia::operation::list_fragments::builders::ListFragmentsFluentBuilder;
 use aws_sdk_kinesisvideoarchivedmedia::primitives::DateTime;
 use aws_sdk_kinesisvideoarchivedmedia::types::{
-    ClipFragmentSelector, ClipTimestampRange, FragmentSelector, FragmentSelectorType,
-    TimestampRange,
+    ClipFragmentSelector, ClipTimestampRange, FragmentSelector, FragmentSelectorType, TimestampRange,
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use clip_export_local::account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
@@ -55,13 +54,7 @@ impl Clients {
     }
 
     /// Clients with any credentials; none of them retries.
-    pub(crate) fn signed(
-        endpoint: &str,
-        key: &str,
-        secret: &str,
-        region: &str,
-        pem: Option<&str>,
-    ) -> Self {
+    pub(crate) fn signed(endpoint: &str, key: &str, secret: &str, region: &str, pem: Option<&str>) -> Self {
         let builder = aws_smithy_http_client::Builder::new();
         let http = match pem {
             None => builder.build_http(),
@@ -97,10 +90,7 @@ impl Clients {
     }
 
     /// GetDataEndpoint for GetClip.
-    pub(crate) async fn data_endpoint(
-        &self,
-        stream: &str,
-    ) -> Result<String, SdkError<GetDataEndpointError>> {
+    pub(crate) async fn data_endpoint(&self, stream: &str) -> Result<String, SdkError<GetDataEndpointError>> {
         let call = self.control.get_data_endpoint().stream_name(stream);
         let answer = call.api_name(ApiName::GetClip).send().await?;
         Ok(answer.data_endpoint.unwrap())

@@ -27,12 +27,7 @@ impl Stack {
 
     /// The bytes that GetObject brings before its end or its failure.
     async fn get(&self) -> (usize, Result<(), String>) {
-        let get = self
-            .client
-            .get_object()
-            .bucket("clips")
-            .key("clip.mp4")
-            .send();
+        let get = self.client.get_object().bucket("clips").key("clip.mp4").send();
         let mut body = get.await.unwrap().body;
         let mut length = 0;
         loop {
@@ -195,13 +190,7 @@ async fn a_delayed_call_works_late() {
     let stack = stack().await;
     stack.fails("HeadBucket", Fault::Delay(PATIENCE));
     let begin = Instant::now();
-    stack
-        .client
-        .head_bucket()
-        .bucket("clips")
-        .send()
-        .await
-        .unwrap();
+    stack.client.head_bucket().bucket("clips").send().await.unwrap();
     assert!(begin.elapsed() >= PATIENCE);
 }
 

@@ -44,11 +44,7 @@ async fn stack_with(buckets: Vec<Bucket>) -> Stack {
     options.buckets = buckets;
     let server = Server::start(options).await.unwrap();
     let client = client(&server, s3::ACCESS_KEY_ID, s3::SECRET_ACCESS_KEY);
-    Stack {
-        client,
-        server,
-        root,
-    }
+    Stack { client, server, root }
 }
 
 fn client(server: &Server, key: &str, secret: &str) -> Client {
@@ -69,9 +65,7 @@ fn client(server: &Server, key: &str, secret: &str) -> Client {
 }
 
 /// The status and error code of a refused call.
-fn refusal<T: Debug, E: ProvideErrorMetadata + Debug>(
-    result: Result<T, SdkError<E>>,
-) -> (u16, String) {
+fn refusal<T: Debug, E: ProvideErrorMetadata + Debug>(result: Result<T, SdkError<E>>) -> (u16, String) {
     let error = result.expect_err("S3 refuses this");
     let status = error.raw_response().map_or(0, |it| it.status().as_u16());
     let code = error.code().unwrap_or_default().to_owned();

@@ -22,18 +22,11 @@ impl Stack {
 async fn what_put_object_refuses() {
     let stack = stack().await;
     let put = || stack.put();
-    let many = (0..11)
-        .map(|i| format!("k{i}=v"))
-        .collect::<Vec<_>>()
-        .join("&");
+    let many = (0..11).map(|i| format!("k{i}=v")).collect::<Vec<_>>().join("&");
     for (request, status, code) in [
         (put().bucket("missing"), 404, "NoSuchBucket"),
         (put().key("k".repeat(1025)), 400, "KeyTooLongError"),
-        (
-            put().expected_bucket_owner("210987654321"),
-            403,
-            "AccessDenied",
-        ),
+        (put().expected_bucket_owner("210987654321"), 403, "AccessDenied"),
         (
             put().storage_class(StorageClass::from("FROZEN")),
             400,
@@ -41,21 +34,9 @@ async fn what_put_object_refuses() {
         ),
         (put().tagging(many), 400, "InvalidTag"),
         (put().tagging("k".repeat(129)), 400, "InvalidTag"),
-        (
-            put().metadata("name", "v".repeat(2045)),
-            400,
-            "MetadataTooLarge",
-        ),
-        (
-            put().checksum_crc64_nvme(crc64nvme(b"another")),
-            400,
-            "BadDigest",
-        ),
-        (
-            put().content_md5("1B2M2Y8AsgTpgAmY7PhCfg=="),
-            400,
-            "BadDigest",
-        ),
+        (put().metadata("name", "v".repeat(2045)), 400, "MetadataTooLarge"),
+        (put().checksum_crc64_nvme(crc64nvme(b"another")), 400, "BadDigest"),
+        (put().content_md5("1B2M2Y8AsgTpgAmY7PhCfg=="), 400, "BadDigest"),
         (put().ssekms_key_id("1234"), 400, "InvalidArgument"),
         (
             put().server_side_encryption(ServerSideEncryption::from("rot13")),
@@ -77,12 +58,7 @@ async fn a_key_that_exists_is_not_overwritten_under_a_condition() {
     assert_eq!(refusal(second), refused(412, "PreconditionFailed"));
     let other = stack.put().if_match("\"0123\"").send().await;
     assert_eq!(refusal(other), refused(412, "PreconditionFailed"));
-    stack
-        .put()
-        .if_match(first.e_tag().unwrap())
-        .send()
-        .await
-        .unwrap();
+    stack.put().if_match(first.e_tag().unwrap()).send().await.unwrap();
 }
 
 #[tokio::test]
@@ -107,12 +83,7 @@ async fn a_missing_key_is_404_where_it_may_be_listed_and_403_elsewhere() {
     assert_eq!(refusal(list), refused(403, "AccessDenied"));
     let head = client.head_bucket().bucket("missing").send().await;
     assert_eq!(refusal(head).0, 404);
-    let tags = client
-        .get_object_tagging()
-        .bucket("clips")
-        .key("k")
-        .send()
-        .await;
+    let tags = client.get_object_tagging().bucket("clips").key("k").send().await;
     assert_eq!(refusal(tags), refused(404, "NoSuchKey"));
     let again = client.create_bucket().bucket("clips").send().await;
     assert_eq!(refusal(again), refused(409, "BucketAlreadyOwnedByYou"));
@@ -309,16 +280,8 @@ async fn what_complete_multipart_upload_refuses() {
     let complete = |parts: &[CompletedPart]| stack.complete(&upload, parts);
     for (request, status, code) in [
         (complete(&[]), 400, "MalformedXML"),
-        (
-            complete(&[two.clone(), one.clone()]),
-            400,
-            "InvalidPartOrder",
-        ),
-        (
-            complete(&[one.clone(), one.clone()]),
-            400,
-            "InvalidPartOrder",
-        ),
+        (complete(&[two.clone(), one.clone()]), 400, "InvalidPartOrder"),
+        (complete(&[one.clone(), one.clone()]), 400, "InvalidPartOrder"),
         (complete(&[one.clone(), forged(&two)]), 400, "InvalidPart"),
         (
             complete(&[one.clone(), two.clone(), three.clone(), absent]),
@@ -330,22 +293,14 @@ async fn what_complete_multipart_upload_refuses() {
             400,
             "EntityTooSmall",
         ),
-        (
-            complete(&[one.clone(), three.clone()]),
-            500,
-            "InternalError",
-        ),
+        (complete(&[one.clone(), three.clone()]), 500, "InternalError"),
         (complete(std::slice::from_ref(&two)), 500, "InternalError"),
         (
             complete(&both).checksum_crc64_nvme(crc64nvme(b"another")),
             400,
             "BadDigest",
         ),
-        (
-            complete(&both).checksum_crc32("y/Q5Jg=="),
-            400,
-            "InvalidRequest",
-        ),
+        (complete(&both).checksum_crc32("y/Q5Jg=="), 400, "InvalidRequest"),
         (
             complete(&both).checksum_type(ChecksumType::Composite),
             400,
@@ -363,11 +318,7 @@ async fn what_complete_multipart_upload_refuses() {
         ),
         (complete(&both).upload_id("unknown"), 404, "NoSuchUpload"),
         (complete(&both).key("other"), 404, "NoSuchUpload"),
-        (
-            complete(&both).if_none_match("\"etag\""),
-            501,
-            "NotImplemented",
-        ),
+        (complete(&both).if_none_match("\"etag\""), 501, "NotImplemented"),
     ] {
         assert_eq!(refusal(request.send().await), refused(status, code));
         assert_eq!(

@@ -9,11 +9,7 @@ use super::*;
 
 #[tokio::test]
 async fn an_object_keeps_all_that_was_said_about_it() {
-    let Stack {
-        client,
-        server,
-        root,
-    } = stack().await;
+    let Stack { client, server, root } = stack().await;
     let body = bytes(1, 300_000);
     let put = client
         .put_object()
@@ -33,10 +29,7 @@ async fn an_object_keeps_all_that_was_said_about_it() {
         .unwrap();
     let arn = "arn:aws:kms:eu-west-1:123456789012:key/1234";
     assert_eq!(put.ssekms_key_id(), Some(arn));
-    assert_eq!(
-        put.server_side_encryption(),
-        Some(&ServerSideEncryption::AwsKms)
-    );
+    assert_eq!(put.server_side_encryption(), Some(&ServerSideEncryption::AwsKms));
     assert_eq!(put.checksum_crc64_nvme(), Some(crc64nvme(&body).as_str()));
     assert_eq!(put.version_id(), None);
 
@@ -64,25 +57,16 @@ async fn an_object_keeps_all_that_was_said_about_it() {
         .send()
         .await
         .unwrap();
-    let tags: Vec<_> = tags
-        .tag_set()
-        .iter()
-        .map(|it| (it.key(), it.value()))
-        .collect();
+    let tags: Vec<_> = tags.tag_set().iter().map(|it| (it.key(), it.value())).collect();
     assert_eq!(tags, [("case", "42"), ("note", "a b")]);
 
-    let stored = server
-        .object("clips", "front-door/2026/alarm + ü.mp4")
-        .unwrap();
+    let stored = server.object("clips", "front-door/2026/alarm + ü.mp4").unwrap();
     assert_eq!(
         stored.path,
         root.path().join("clips/front-door/2026/alarm + ü.mp4")
     );
     assert_eq!(std::fs::read(&stored.path).unwrap(), body);
-    assert_eq!(
-        (stored.size, stored.tags["note"].as_str()),
-        (300_000, "a b")
-    );
+    assert_eq!((stored.size, stored.tags["note"].as_str()), (300_000, "a b"));
     assert_eq!(stored.kms_key_id.as_deref(), Some(arn));
     assert_eq!(server.calls("PutObject"), 1);
     assert_eq!(
@@ -108,21 +92,10 @@ async fn ranges_are_cut_as_asked() {
         ("bytes=999990-", &body[999_990..]),
         ("bytes=-10", &body[999_990..]),
     ] {
-        let get = client
-            .get_object()
-            .bucket("clips")
-            .key("clip.mp4")
-            .range(range);
+        let get = client.get_object().bucket("clips").key("clip.mp4").range(range);
         let get = get.send().await.unwrap();
-        assert!(
-            get.content_range().unwrap().ends_with("/1000000"),
-            "{range}"
-        );
-        assert_eq!(
-            get.body.collect().await.unwrap().to_vec(),
-            expected,
-            "{range}"
-        );
+        assert!(get.content_range().unwrap().ends_with("/1000000"), "{range}");
+        assert_eq!(get.body.collect().await.unwrap().to_vec(), expected, "{range}");
     }
     let whole = client
         .get_object()
@@ -152,11 +125,7 @@ async fn s3_adds_crc64nvme_when_nobody_sets_a_checksum() {
         .put_object("clips", "clip.mp4", b"123456789", "video/mp4", &[])
         .unwrap();
     let head = client.head_object().bucket("clips").key("clip.mp4");
-    let head = head
-        .checksum_mode(ChecksumMode::Enabled)
-        .send()
-        .await
-        .unwrap();
+    let head = head.checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
     // The check value of CRC-64/NVME in the catalogue of parametrised CRC algorithms.
     assert_eq!(head.checksum_crc64_nvme(), Some("rosUhgp5mIg="));
     assert_eq!(head.e_tag(), Some("\"25f9e794323b453885f5181f1b624d0b\""));
@@ -171,11 +140,7 @@ async fn the_sdks_own_checksum_arrives_in_a_trailer() {
     } = stack().await;
     let body = bytes(3, 200_000);
     let put = client.put_object().bucket("clips").key("clip.mp4");
-    let put = put
-        .body(ByteStream::from(body.clone()))
-        .send()
-        .await
-        .unwrap();
+    let put = put.body(ByteStream::from(body.clone())).send().await.unwrap();
     assert!(put.checksum_crc32().is_some(), "the SDK's default is CRC32");
     let stored = server.object("clips", "clip.mp4").unwrap();
     assert_eq!(std::fs::read(&stored.path).unwrap(), body);
@@ -194,11 +159,7 @@ async fn unsigned_payloads_are_taken_and_wrong_secrets_are_not() {
         .bucket("clips")
         .key("clip.mp4")
         .body(ByteStream::from_static(b"x"));
-    put.customize()
-        .disable_payload_signing()
-        .send()
-        .await
-        .unwrap();
+    put.customize().disable_payload_signing().send().await.unwrap();
     assert_eq!(server.objects("clips"), ["clip.mp4"]);
 
     let wrong = super::client(&server, s3::ACCESS_KEY_ID, "another secret");
@@ -211,20 +172,13 @@ async fn unsigned_payloads_are_taken_and_wrong_secrets_are_not() {
 
 #[tokio::test]
 async fn objects_outlive_the_server_and_uploads_do_not() {
-    let Stack {
-        client,
-        server,
-        root,
-    } = stack().await;
+    let Stack { client, server, root } = stack().await;
     let put = client
         .put_object()
         .bucket("clips")
         .key("a/clip.mp4")
         .metadata("stream", "front-door");
-    put.body(ByteStream::from_static(b"whole"))
-        .send()
-        .await
-        .unwrap();
+    put.body(ByteStream::from_static(b"whole")).send().await.unwrap();
     server
         .put_object("clips", "moved.mp4", b"whole", "video/mp4", &[])
         .unwrap();
@@ -263,9 +217,7 @@ async fn lists_page_and_fold() {
         root: _root,
     } = stack().await;
     for key in ["a/1", "a/2", "b 1", "b/1", "c"] {
-        server
-            .put_object("clips", key, b"", "text/plain", &[])
-            .unwrap();
+        server.put_object("clips", key, b"", "text/plain", &[]).unwrap();
     }
     let list = || {
         client
@@ -343,10 +295,7 @@ async fn the_ca_bundle_opens_the_tls_endpoint() {
     assert!(untrusted.unwrap_err().as_service_error().is_none());
 
     let store = TrustStore::empty().with_pem_certificate(authority.pem().into_bytes());
-    let context = TlsContext::builder()
-        .with_trust_store(store)
-        .build()
-        .unwrap();
+    let context = TlsContext::builder().with_trust_store(store).build().unwrap();
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)

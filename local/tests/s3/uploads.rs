@@ -33,18 +33,10 @@ async fn parts_in_any_order_become_the_object_in_theirs() {
         .await
         .unwrap();
     assert_eq!(done.checksum_crc64_nvme(), Some(crc64nvme(&whole).as_str()));
-    assert!(
-        done.e_tag().unwrap().ends_with("-3\""),
-        "{:?}",
-        done.e_tag()
-    );
+    assert!(done.e_tag().unwrap().ends_with("-3\""), "{:?}", done.e_tag());
 
     let get = stack.client.get_object().bucket("clips").key("clip.mp4");
-    let get = get
-        .checksum_mode(ChecksumMode::Enabled)
-        .send()
-        .await
-        .unwrap();
+    let get = get.checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
     assert_eq!(get.checksum_crc64_nvme(), Some(crc64nvme(&whole).as_str()));
     assert_eq!(get.body.collect().await.unwrap().to_vec(), whole);
     assert_eq!(stack.server.uploads(), []);
@@ -72,10 +64,7 @@ async fn an_upload_without_an_algorithm_takes_parts_without_and_may_skip_numbers
         .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
         .build();
     let client = Client::from_conf(no_checksums);
-    let created = client
-        .create_multipart_upload()
-        .bucket("clips")
-        .key("clip.mp4");
+    let created = client.create_multipart_upload().bucket("clips").key("clip.mp4");
     let created = created.send().await.unwrap();
     let upload = created.upload_id().unwrap();
     let mut parts = Vec::new();
@@ -103,10 +92,7 @@ async fn an_upload_without_an_algorithm_takes_parts_without_and_may_skip_numbers
 async fn the_default_of_other_sdks_is_a_composite_crc32() {
     let stack = stack().await;
     let client = &stack.client;
-    let created = client
-        .create_multipart_upload()
-        .bucket("clips")
-        .key("clip.mp4");
+    let created = client.create_multipart_upload().bucket("clips").key("clip.mp4");
     let created = created
         .checksum_algorithm(ChecksumAlgorithm::Crc32)
         .send()
@@ -119,9 +105,7 @@ async fn the_default_of_other_sdks_is_a_composite_crc32() {
         .bucket("clips")
         .key("clip.mp4")
         .upload_id(upload);
-    let part = part
-        .part_number(1)
-        .checksum_algorithm(ChecksumAlgorithm::Crc32);
+    let part = part.part_number(1).checksum_algorithm(ChecksumAlgorithm::Crc32);
     let part = part
         .body(ByteStream::from_static(b"123456789"))
         .send()
@@ -200,21 +184,10 @@ async fn of_two_writers_one_wins() {
 
     let upload = stack.create().await;
     let part = stack.part(&upload, 1, b"late".to_vec()).await;
-    let late = stack
-        .complete(&upload, &[part])
-        .if_none_match("*")
-        .send()
-        .await;
+    let late = stack.complete(&upload, &[part]).if_none_match("*").send().await;
     assert_eq!(refusal(late), refused(412, "PreconditionFailed"));
-    assert_eq!(
-        stack.server.uploads().len(),
-        1,
-        "a lost race leaves its upload"
-    );
-    assert_eq!(
-        stack.server.object("clips", "clip.mp4").unwrap().size,
-        100_000
-    );
+    assert_eq!(stack.server.uploads().len(), 1, "a lost race leaves its upload");
+    assert_eq!(stack.server.object("clips", "clip.mp4").unwrap().size, 100_000);
 }
 
 #[tokio::test]
@@ -222,8 +195,7 @@ async fn a_body_that_does_not_arrive_whole_leaves_nothing() {
     let stack = stack().await;
     let upload = stack.create().await;
     let presigning =
-        aws_sdk_s3::presigning::PresigningConfig::expires_in(std::time::Duration::from_secs(60))
-            .unwrap();
+        aws_sdk_s3::presigning::PresigningConfig::expires_in(std::time::Duration::from_secs(60)).unwrap();
     let put = stack.client.put_object().bucket("clips").key("clip.mp4");
     let put = put.presigned(presigning.clone()).await.unwrap();
     let target = put.uri().split_once("127.0.0.1").unwrap().1;

@@ -36,12 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Head and body of the answer to one request on a connection of its own.
-fn call(
-    api: &str,
-    method: &str,
-    path: &str,
-    body: &str,
-) -> Result<(String, String), Box<dyn Error>> {
+fn call(api: &str, method: &str, path: &str, body: &str) -> Result<(String, String), Box<dyn Error>> {
     let mut socket = TcpStream::connect(api)?;
     let length = body.len();
     write!(

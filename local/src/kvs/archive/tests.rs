@@ -29,11 +29,7 @@ fn a_clip_ends_after_200_fragments_without_a_word() {
     assert_eq!(got(398_000).len(), 200);
     let cut = got(600_000);
     assert_eq!(cut.len(), 200);
-    assert_eq!(
-        cut[0].producer_start,
-        NOW - HOUR,
-        "the first 200, not the last"
-    );
+    assert_eq!(cut[0].producer_start, NOW - HOUR, "the first 200, not the last");
     assert_eq!(got(397_999).len(), 199);
 }
 
@@ -42,12 +38,7 @@ fn a_clip_ends_before_the_fragment_that_would_pass_100_mb() {
     // 16 Mbit/s: fragments of 4 MB.
     let footage = Footage::h265().bulky(16_000_000).unwrap();
     let stream = Stream::builder("test", footage).build().unwrap();
-    let got = clip(
-        &stream,
-        range(Producer, NOW - HOUR, NOW - HOUR + 120_000),
-        NOW,
-    )
-    .unwrap();
+    let got = clip(&stream, range(Producer, NOW - HOUR, NOW - HOUR + 120_000), NOW).unwrap();
     let bytes: usize = got.iter().map(|f| f.size(&stream)).sum();
     let next = stream.fragment(got[0].index + got.len() as i64).unwrap();
     assert_eq!(got.len(), 24);
@@ -167,19 +158,13 @@ fn every_fragment_is_listed_once_and_in_no_order() {
         assert!(pages[..pages.len() - 1].iter().all(|p| p.len() == 100));
         let listed: Vec<i64> = pages.concat();
         let unique: BTreeSet<i64> = listed.iter().copied().collect();
-        assert_eq!(
-            (listed.len(), unique.len()),
-            (count as usize, count as usize)
-        );
+        assert_eq!((listed.len(), unique.len()), (count as usize, count as usize));
         let sorted = listed.is_sorted();
         assert!(!sorted || count == 1, "{count} fragments came in order");
         if pages.len() > 1 {
             let lowest: Vec<_> = pages.iter().map(|p| p.iter().min()).collect();
             let highest: Vec<_> = pages.iter().map(|p| p.iter().max()).collect();
-            assert!(
-                lowest[1] < highest[0] && lowest[0] < highest[1],
-                "pages overlap"
-            );
+            assert!(lowest[1] < highest[0] && lowest[0] < highest[1], "pages overlap");
         }
     }
 }
@@ -199,11 +184,7 @@ fn fragments_that_retention_took_meanwhile_are_not_listed() {
     let listing = Listing::begin(&stream, range(Producer, NOW - HOUR, NOW), NOW);
     let (page, _) = listing.page(&stream, 10_000, NOW + HOUR / 2);
     let count = page.len() as i64;
-    assert_eq!(
-        count,
-        HOUR / 2 / 2_000 - 1,
-        "the running one is not archived"
-    );
+    assert_eq!(count, HOUR / 2 / 2_000 - 1, "the running one is not archived");
     assert!(page.iter().all(|f| f.server_start >= NOW - HOUR / 2));
 }
 

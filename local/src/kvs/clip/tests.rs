@@ -59,11 +59,7 @@ fn the_announced_length_is_that_of_the_chunks() {
 
 #[test]
 fn the_samples_in_the_file_are_those_of_the_footage_in_order() {
-    for footage in [
-        Footage::h264_aac(),
-        Footage::h265(),
-        Footage::h264_bframes_alaw(),
-    ] {
+    for footage in [Footage::h264_aac(), Footage::h265(), Footage::h264_bframes_alaw()] {
         let stream = Stream::builder("test", footage.clone()).build().unwrap();
         let file: Vec<u8> = mux(&stream, 114_000, 12_000, later())
             .into_chunks()
@@ -94,9 +90,7 @@ fn the_samples_in_the_file_are_those_of_the_footage_in_order() {
 
 #[test]
 fn two_calls_differ_in_nothing_but_the_creation_time() {
-    let stream = Stream::builder("test", Footage::h264_aac())
-        .build()
-        .unwrap();
+    let stream = Stream::builder("test", Footage::h264_aac()).build().unwrap();
     let file = |now| {
         mux(&stream, 0, 4_000, now)
             .into_chunks()
@@ -116,9 +110,7 @@ fn two_calls_differ_in_nothing_but_the_creation_time() {
 
 #[test]
 fn sound_and_picture_are_laid_out_second_by_second() {
-    let stream = Stream::builder("test", Footage::h264_aac())
-        .build()
-        .unwrap();
+    let stream = Stream::builder("test", Footage::h264_aac()).build().unwrap();
     let clip = mux(&stream, 0, 4_000, later());
     let runs: Vec<usize> = clip
         .media

@@ -23,10 +23,7 @@ fn ask(start: Value, end: Value) -> Result<Range, Refusal> {
 fn moments_are_seconds_cut_to_milliseconds() {
     let range = ask(json!(1_795_168_860), json!(1_795_168_860.57)).unwrap();
     assert_eq!(range.start, 1_795_168_860_000);
-    assert_eq!(
-        range.end, 1_795_168_860_570,
-        "binary fractions lose nothing"
-    );
+    assert_eq!(range.end, 1_795_168_860_570, "binary fractions lose nothing");
     assert_eq!(range.by, Selector::ServerTimestamp);
     assert_eq!(ask(json!(0), json!(0.0019)).unwrap().end, 1);
 }
@@ -67,10 +64,7 @@ fn exactly_one_of_name_and_arn_finds_a_stream() {
     let arn = streams[0].arn();
     assert_eq!(find(json!({ "StreamName": "a" })), Ok("a"));
     assert_eq!(find(json!({ "StreamARN": arn })), Ok("a"));
-    assert_eq!(
-        find(json!({ "StreamName": null, "StreamARN": arn })),
-        Ok("a")
-    );
+    assert_eq!(find(json!({ "StreamName": null, "StreamARN": arn })), Ok("a"));
     let code = |body| find(body).unwrap_err().code;
     assert_eq!(code(json!({})), "InvalidArgumentException");
     assert_eq!(
@@ -78,15 +72,9 @@ fn exactly_one_of_name_and_arn_finds_a_stream() {
         "InvalidArgumentException"
     );
     assert_eq!(code(json!({ "StreamName": 7 })), "InvalidArgumentException");
-    assert_eq!(
-        code(json!({ "StreamName": "b" })),
-        "ResourceNotFoundException"
-    );
+    assert_eq!(code(json!({ "StreamName": "b" })), "ResourceNotFoundException");
     let other = arn.replace("1451606400000", "1451606400001");
-    assert_eq!(
-        code(json!({ "StreamARN": other })),
-        "ResourceNotFoundException"
-    );
+    assert_eq!(code(json!({ "StreamARN": other })), "ResourceNotFoundException");
 }
 
 #[test]
@@ -95,10 +83,7 @@ fn a_listing_needs_a_selector_or_a_token() {
     assert_eq!(refusal(json!({})).status, 500);
     assert_eq!(refusal(json!({ "NextToken": "mine" })).status, 400);
     let backwards = selector(json!({ "StartTimestamp": 2, "EndTimestamp": 1 }));
-    assert_eq!(
-        refusal(json!({ "FragmentSelector": backwards })).status,
-        400
-    );
+    assert_eq!(refusal(json!({ "FragmentSelector": backwards })).status, 400);
     let moment = selector(json!({ "StartTimestamp": 2, "EndTimestamp": 2 }));
     assert!(page(&map(json!({ "FragmentSelector": moment }))).is_ok());
 }

@@ -26,11 +26,7 @@ fn both_ends_are_compared_with_the_start_of_fragments_and_included() {
     let got = |from, to| starts(&stream, Producer, at(from), at(to));
     assert_eq!(got(0, 4_000), [-60_000, -58_000, -56_000]);
     assert_eq!(got(1, 3_999), [-58_000]);
-    assert_eq!(
-        got(1, 1_999),
-        [0; 0],
-        "a fragment that is running is left out"
-    );
+    assert_eq!(got(1, 1_999), [0; 0], "a fragment that is running is left out");
 }
 
 #[test]
@@ -56,11 +52,7 @@ fn a_fragment_is_archived_half_a_second_after_the_next_has_started() {
     assert_eq!(last * 2_000 - NOW, -6_000, "the upload delay comes on top");
     let fast_camera = builder().skew_ms(-51_000).build().unwrap();
     let (_, last) = fast_camera.select(Producer, NOW, NOW + 100_000, NOW);
-    assert_eq!(
-        last * 2_000 - NOW,
-        48_000,
-        "a producer's clock may run ahead"
-    );
+    assert_eq!(last * 2_000 - NOW, 48_000, "a producer's clock may run ahead");
 }
 
 #[test]
@@ -94,10 +86,7 @@ fn a_gap_takes_every_fragment_that_it_touches() {
 fn the_phase_moves_fragments_but_not_their_footage() {
     let stream = builder().phase_ms(700).build().unwrap();
     let at = NOW - 60_000;
-    assert_eq!(
-        starts(&stream, Producer, at, at + 2_700),
-        [-59_300, -57_300]
-    );
+    assert_eq!(starts(&stream, Producer, at, at + 2_700), [-59_300, -57_300]);
     let fragment = stream.fragment(at / 2_000).unwrap();
     assert_eq!(stream.footage_span(&fragment), (at, at + 2_000));
 }
@@ -171,10 +160,7 @@ fn settings_out_of_range_are_refused() {
         refused(builder().fragment_ms(22_000)),
         StreamError::FragmentDuration(22_000)
     );
-    assert_eq!(
-        refused(builder().phase_ms(2_000)),
-        StreamError::Phase(2_000)
-    );
+    assert_eq!(refused(builder().phase_ms(2_000)), StreamError::Phase(2_000));
     assert_eq!(
         refused(builder().retention_hours(87_601)),
         StreamError::Retention(87_601)
