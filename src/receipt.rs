@@ -162,19 +162,17 @@ struct TrackReceipt {
     height: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sample_rate: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channels: Option<u16>,
 }
 
 fn tracks(movie: &Movie) -> Vec<TrackReceipt> {
     let receipt = |track: &crate::mp4::Track| {
-        let (kind, [width, height, sample_rate, channels]) = match track.kind {
-            TrackKind::Video { width, height } => ("video", [Some(width), Some(height), None, None]),
+        let (kind, [width, height, sample_rate]) = match track.kind {
+            TrackKind::Video { width, height } => ("video", [Some(width), Some(height), None]),
             TrackKind::Audio {
                 sample_rate,
                 channels,
             } => ("audio", [None, None, Some(sample_rate), Some(channels)]),
-            TrackKind::Other(_) => ("other", [None; 4]),
+            TrackKind::Other(_) => ("other", [None; 3]),
         };
         TrackReceipt {
             kind,
@@ -185,7 +183,6 @@ fn tracks(movie: &Movie) -> Vec<TrackReceipt> {
             width,
             height,
             sample_rate,
-            channels,
         }
     };
     movie.tracks.iter().map(receipt).collect()

@@ -45,8 +45,6 @@ pub enum TrackKind {
     Audio {
         /// Samples per second.
         sample_rate: u16,
-        /// Channels.
-        channels: u16,
     },
     /// Any other handler.
     Other(FourCC),
@@ -188,7 +186,6 @@ fn sample_entry(stsd: &[u8], handler: FourCC) -> Result<(FourCC, TrackKind), Mp4
             height: number(26)?,
         },
         b"soun" => TrackKind::Audio {
-            channels: number(16)?,
             // 16.16 fixed point; the fraction is zero for every rate in use.
             sample_rate: number(24)?,
         },
@@ -351,13 +348,7 @@ pub(super) mod test_movie {
             }
         );
         assert_eq!((video.codec, video.samples), (fourcc(b"avc1"), 50));
-        assert_eq!(
-            audio.kind,
-            TrackKind::Audio {
-                sample_rate: 16_000,
-                channels: 1
-            }
-        );
+        assert_eq!(audio.kind, TrackKind::Audio { sample_rate: 16_000 });
         assert_eq!((audio.samples, audio.sync_samples), (32, 32));
     }
 

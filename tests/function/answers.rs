@@ -50,7 +50,7 @@ async fn a_small_clip_is_one_put_and_the_receipt_tells_all() {
                      "Width": 320, "Height": 180},
                     {"Kind": "audio", "Codec": "mp4a", "DurationSeconds": clip["Tracks"][1]["DurationSeconds"],
                      "Samples": clip["Tracks"][1]["Samples"], "SyncSamples": clip["Tracks"][1]["Samples"],
-                     "SampleRate": 16000, "Channels": 1},
+                     "SampleRate": 16000},
                 ],
             }],
             "Coverage": "UNKNOWN",
