@@ -168,10 +168,7 @@ fn tracks(movie: &Movie) -> Vec<TrackReceipt> {
     let receipt = |track: &crate::mp4::Track| {
         let (kind, [width, height, sample_rate]) = match track.kind {
             TrackKind::Video { width, height } => ("video", [Some(width), Some(height), None]),
-            TrackKind::Audio {
-                sample_rate,
-                channels,
-            } => ("audio", [None, None, Some(sample_rate), Some(channels)]),
+            TrackKind::Audio { sample_rate } => ("audio", [None, None, Some(sample_rate)]),
             TrackKind::Other(_) => ("other", [None; 3]),
         };
         TrackReceipt {
