@@ -41,20 +41,21 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
     }
     let process = function::start(&run.function, &api, &environment).map_err(naming(&run.function))?;
 
-    let outcome = {
+    let (outcome, ended) = {
         let invocation = api.invoke(event, DEADLINE);
         let showing = show_lines(&process);
         tokio::pin!(invocation, showing);
         tokio::select! {
             outcome = &mut invocation => {
+                let ended = Instant::now();
                 let _ = tokio::time::timeout(LAST_LINES, &mut showing).await;
-                outcome
+                (outcome, ended)
             }
             // The log has ended, so the process has; the invocation knows how.
-            () = &mut showing => invocation.await,
+            () = &mut showing => (invocation.await, Instant::now()),
         }
     };
-    show_costs(&process, &api);
+    show_costs(&process, &api, ended);
     process.kill().await;
 
     let open = s3.uploads();
@@ -104,16 +105,16 @@ async fn show_lines(process: &Process) {
     }
 }
 
-fn show_costs(process: &Process, api: &RuntimeApi) {
+fn show_costs(process: &Process, api: &RuntimeApi, ended: Instant) {
     let start = api
         .first_next()
         .map(|next| next.saturating_duration_since(process.started()));
     let (Some(start), Some(memory), Some(cpu)) = (start, process.peak_memory(), process.cpu_time()) else {
         return;
     };
-    let wall = Instant::now().saturating_duration_since(process.started());
+    let wall = ended.saturating_duration_since(process.started());
     eprintln!(
-        "\nstarted in {} ms, ended after {:.2} s, {:.2} s of processor time, {} at most in memory",
+        "\nstarted in {} ms, answered after {:.2} s, {:.2} s of processor time, {} at most in memory",
         start.as_millis(),
         wall.as_secs_f64(),
         cpu.as_secs_f64(),
