@@ -1,3 +1,57 @@
+# The verbs of this project. `make` alone lists them.
+
+EVENT ?= events/by-name.json
+OUT ?= out
+
+.PHONY: help
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## +/\1\t/' | expand -t 16
+
+FUNCTION := target/release/clip-export
+
+.PHONY: run
+run:  ## one clip: the real function on EVENT=events/x.json, against AWS's services on loopback
+	cargo build --release --locked --bin clip-export
+	cargo run --quiet --locked --package clip-export-local -- run --function $(FUNCTION) --out $(OUT) $(EVENT)
+
+.PHONY: local
+local:  ## keeps the services on loopback running and prints the environment that reaches them
+	cargo run --quiet --locked --package clip-export-local -- serve --out $(OUT)
+
+.PHONY: test
+test: ffmpeg  ## every test
+	cargo test --workspace --locked
+
+# The judge of every MP4 that the tests make.
+.PHONY: ffmpeg
+ffmpeg:
+	@command -v ffmpeg ffprobe >/dev/null || { \
+		SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq ffmpeg; \
+	} || { echo "Install ffmpeg: the tests play every clip with it."; exit 1; }
+
+.PHONY: check
+check: format clippy docs lean deny lint-template  ## all that needs no run: format, lints, docs, licences, template
+
+.PHONY: format
+format:
+	cargo fmt --all --check
+
+.PHONY: clippy
+clippy:
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: docs
+docs: export RUSTDOCFLAGS = -D warnings
+docs:
+	cargo doc --workspace --no-deps --locked --quiet
+
+# The function must hold nothing of the local stack, and no second TLS or HTTP.
+.PHONY: lean
+lean:
+	@! cargo tree --locked --edges normal --package clip-export --prefix none \
+		| grep -E '^(clip-export-local|s3s|shiguredo_mp4|rcgen|aws-lc-rs|aws-lc-sys|openssl|h2 v0.3|hyper v0) '
+
 # --- What comes from PyPI: checks, and the build for Lambda --------------------------------------
 
 # Outside the source, where `sam build` could copy it; the name has the pins' checksum.

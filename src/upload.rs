@@ -10,6 +10,7 @@
 //! leaves nothing behind that costs money or could be completed later.
 
 mod error;
+mod lifetime;
 mod object;
 mod parts;
 mod size;

@@ -1,5 +1,7 @@
 //! The core knows no SDK, no runtime, no clock and no environment: a promise of `src/lib.rs`.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on says so and fails")]
+
 use std::fs;
 use std::path::Path;
 
