@@ -29,9 +29,13 @@ pub const NAMESPACE: &str = "ClipExport";
 
 /// Starts logging; `variable` looks up an environment variable.
 pub fn init(variable: impl Fn(&str) -> Option<String>) {
-    let level = variable("AWS_LAMBDA_LOG_LEVEL")
-        .and_then(|level| level.parse().ok())
-        .unwrap_or(LevelFilter::INFO);
+    let level = match variable("AWS_LAMBDA_LOG_LEVEL").as_deref() {
+        // Lambda's levels end with one that tracing does not have.
+        Some("FATAL") => LevelFilter::ERROR,
+        level => level
+            .and_then(|level| level.parse().ok())
+            .unwrap_or(LevelFilter::INFO),
+    };
     let others = level.min(LevelFilter::WARN);
     let filter = Targets::new()
         .with_target("clip_export", level)
