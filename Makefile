@@ -2,6 +2,7 @@
 
 EVENT ?= events/by-name.json
 OUT ?= out
+HOST ?= 127.0.0.1
 
 .PHONY: help
 help:  ## this list
@@ -16,7 +17,7 @@ run:  ## one clip: the real function on EVENT=events/x.json, against AWS's servi
 
 .PHONY: local
 local:  ## keeps the services on loopback running and prints the environment that reaches them
-	cargo run --quiet --locked --package clip-export-local -- serve --out $(OUT)
+	cargo run --quiet --locked --package clip-export-local -- serve --host $(HOST) --out $(OUT)
 
 .PHONY: test
 test: ffmpeg  ## every test

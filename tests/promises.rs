@@ -1,0 +1,134 @@
+//! What the documents promise: that the core is pure, and that the README leaves nothing out.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says so and fails")]
+
+use std::fs;
+use std::path::Path;
+
+const PURE: [&str; 6] = [
+    "src/event.rs",
+    "src/event",
+    "src/plan.rs",
+    "src/mp4.rs",
+    "src/mp4",
+    "src/backoff.rs",
+];
+
+const FORBIDDEN: [&str; 9] = [
+    "aws_",
+    "tokio",
+    "lambda_runtime",
+    "std::env",
+    "SystemTime::now",
+    "Instant::now",
+    "Timestamp::now",
+    "crate::kvs",
+    "crate::upload",
+];
+
+fn sources(path: &Path, found: &mut Vec<(String, String)>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("a folder") {
+            sources(&entry.expect("an entry").path(), found);
+        }
+    } else {
+        let text = fs::read_to_string(path).expect("a source");
+        found.push((path.display().to_string(), text));
+    }
+}
+
+#[test]
+fn the_core_is_pure() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for path in PURE {
+        sources(&root.join(path), &mut found);
+    }
+    assert!(found.len() > 10, "only {} files were looked at", found.len());
+    for (path, text) in &found {
+        for word in FORBIDDEN {
+            assert!(!text.contains(word), "{path} mentions {word}");
+        }
+    }
+}
+
+#[test]
+fn sdk_types_stop_in_their_modules() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&root, &mut found);
+    for (path, text) in &found {
+        for (sdk, home) in [("aws_sdk_s3", "upload"), ("aws_sdk_kinesisvideo", "kvs")] {
+            let at_home = path.contains(&format!("src/{home}")) || path.ends_with("export/tests.rs");
+            assert!(at_home || !text.contains(sdk), "{path} mentions {sdk}");
+        }
+    }
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
+}
+
+#[test]
+fn the_readme_names_every_error_setting_doubt_and_sample() {
+    let readme = text("README.md");
+    for error_type in clip_export::error::ErrorType::ALL {
+        assert!(
+            readme.contains(&format!("| `{error_type}` |")),
+            "no row for {error_type}"
+        );
+    }
+    let quoted = |source: &str, start: &str| -> Vec<String> {
+        let words = source.split('"').skip(1).step_by(2);
+        words
+            .filter(|word| word.starts_with(start))
+            .map(str::to_owned)
+            .collect()
+    };
+    let settings = quoted(&text("src/config.rs"), "CLIP_");
+    assert!(settings.len() >= 10, "{settings:?}");
+    let template = text("template.yaml");
+    for setting in settings {
+        assert!(
+            readme.contains(&format!("| `{setting}` |")),
+            "no row for {setting}"
+        );
+        assert!(
+            template.contains(&format!("{setting}: ")),
+            "the template does not set {setting}"
+        );
+    }
+    for sample in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("events")).expect("samples") {
+        let name = sample.expect("a sample").file_name();
+        let name = name.to_string_lossy();
+        assert!(readme.contains(&format!("(events/{name})")), "no row for {name}");
+    }
+}
+
+/// The template's parameters and the function's own defaults are one set of numbers.
+#[test]
+fn the_template_has_the_defaults_of_the_function() {
+    let template = text("template.yaml");
+    let default_of = |parameter: &str| -> String {
+        let (_, rest) = template
+            .split_once(&format!("\n  {parameter}:\n"))
+            .expect(parameter);
+        let (_, rest) = rest.split_once("    Default: ").expect(parameter);
+        rest.lines()
+            .next()
+            .expect(parameter)
+            .trim_matches('\'')
+            .to_owned()
+    };
+    let config = clip_export::config::Config::from_variables(|_| None).expect("defaults");
+    let transfer = config.transfer;
+    assert_eq!(
+        default_of("PartMib"),
+        (transfer.part_bytes.get() >> 20).to_string()
+    );
+    assert_eq!(default_of("Uploads"), transfer.uploads.to_string());
+    assert_eq!(default_of("StallSeconds"), transfer.stall.as_secs().to_string());
+    assert_eq!(default_of("Retries"), transfer.retries.to_string());
+    assert_eq!(default_of("FragmentSelector"), config.defaults.selector.as_str());
+    assert_eq!(default_of("KeyTemplate"), config.defaults.key.to_string());
+}
