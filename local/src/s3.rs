@@ -14,11 +14,11 @@
 
 mod checks;
 mod checksum;
+mod complete;
 mod front;
 mod intake;
 mod listing;
 mod multipart;
-mod multipart_complete;
 mod objects;
 mod paths;
 mod service;

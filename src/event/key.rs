@@ -76,7 +76,7 @@ impl KeyTemplate {
         }
     }
 
-    /// The key for a stream and a range. Not yet checked against [`check_key`].
+    /// The key for a stream and a range. Not yet held to the rules for keys.
     #[must_use]
     pub fn render(&self, stream: &str, range: &TimeRange) -> String {
         let mut key = String::new();

@@ -25,9 +25,9 @@ pub(crate) async fn serve(serve: Serve) -> io::Result<()> {
     println!("{}", environment(&s3.endpoint(), &kvs.endpoint()));
     if serve.host.is_unspecified() {
         let inside = |endpoint: String| endpoint.replace("127.0.0.1", "host.docker.internal");
-        println!("# inside a container (sam local invoke), for the two endpoints:");
-        println!("#   AWS_ENDPOINT_URL_S3={}", inside(s3.endpoint()));
-        println!("#   AWS_ENDPOINT_URL_KINESIS_VIDEO={}", inside(kvs.endpoint()));
+        println!("# for sam local invoke, where the function runs in a container, these two instead:");
+        println!("export AWS_ENDPOINT_URL_S3={}", inside(s3.endpoint()));
+        println!("export AWS_ENDPOINT_URL_KINESIS_VIDEO={}", inside(kvs.endpoint()));
     }
     eprintln!("\nObjects are files in {}. Ctrl-C ends.", serve.out.display());
     tokio::signal::ctrl_c().await?;

@@ -17,7 +17,7 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::store::Store;
 use super::{ACCESS_KEY_ID, ACCOUNT_ID, Bucket, REGION, SECRET_ACCESS_KEY};
-use super::{listing, multipart, multipart_complete, objects, refuse};
+use super::{complete, listing, multipart, objects, refuse};
 
 /// One pair of keys opens everything.
 pub(super) struct TestCredentials;
@@ -143,7 +143,7 @@ impl S3 for Service {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        multipart_complete::complete(Arc::clone(&self.store), request).await
+        complete::complete(Arc::clone(&self.store), request).await
     }
 
     async fn abort_multipart_upload(
