@@ -133,3 +133,52 @@ async fn a_piece_out_of_place_leaves_nothing_behind() {
     ));
     rig.nothing_is_left();
 }
+
+/// The bytes of an object of `length` bytes, different at every offset that a mistake could confuse.
+fn ramp(length: usize) -> Vec<u8> {
+    (0u32..)
+        .flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes())
+        .take(length)
+        .collect()
+}
+
+#[tokio::test]
+async fn an_object_is_cut_at_part_boundaries_and_nowhere_else() {
+    const PART: usize = 8 << 20;
+    for (length, parts) in [
+        (1, None),
+        (PART - 1, None),
+        (PART, None),
+        (PART + 1, Some(2)),
+        (2 * PART, Some(2)),
+        (2 * PART + 1, Some(3)),
+    ] {
+        let rig = rig().await;
+        let bytes = Bytes::from(ramp(length));
+        let outcome = rig
+            .carry_out(Duration::from_secs(60), async |passage| {
+                // Pieces of a size that meets no boundary.
+                for offset in (0..length).step_by(1_000_003) {
+                    let piece = bytes.slice(offset..length.min(offset + 1_000_003));
+                    passage
+                        .upload
+                        .write(offset as u64, piece)
+                        .await
+                        .map_err(Error::Upload)?;
+                }
+                passage.upload.complete().await.map_err(Error::Upload)
+            })
+            .await;
+        outcome.expect("an object");
+        let object = rig
+            .s3
+            .object("clips", &rig.request.destination.key)
+            .expect("an object");
+        assert_eq!((object.size, object.parts), (length as u64, parts));
+        assert!(
+            std::fs::read(&object.path).expect("its file") == bytes,
+            "{length} bytes differ"
+        );
+        assert_eq!(rig.s3.uploads(), []);
+    }
+}
