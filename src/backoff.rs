@@ -12,23 +12,26 @@ const CAP: Duration = Duration::from_secs(16);
 /// Waits for a bounded number of retries: exponential, with full jitter, so that callers which were
 /// throttled together do not come back together.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     made: u32,
     retries: u32,
 }
 
 impl Backoff {
-    pub(crate) fn new(retries: u32) -> Self {
+    /// With so many retries.
+    #[must_use]
+    pub fn new(retries: u32) -> Self {
         Self { made: 0, retries }
     }
 
     /// Retries made so far.
-    pub(crate) fn made(&self) -> u32 {
+    #[must_use]
+    pub fn made(&self) -> u32 {
         self.made
     }
 
     /// The wait before the next retry; `None` when there is none left. `random` is in 0..1.
-    pub(crate) fn next(&mut self, random: f64) -> Option<Duration> {
+    pub fn next(&mut self, random: f64) -> Option<Duration> {
         if self.made >= self.retries {
             return None;
         }

@@ -12,10 +12,10 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
-use aws_credential_types::provider::error::CredentialsError;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 
+use crate::call::CallError;
 use crate::event::Faults;
 use crate::kvs::FetchError;
 use crate::mp4::Mp4Error;
@@ -55,9 +55,13 @@ pub enum Error {
     Deadline {
         /// What was going on.
         stage: &'static str,
+        /// What had gone wrong before, and kept the work from ending in time.
+        last_failure: Option<String>,
         /// Milliseconds that were left when the work began.
         budget_ms: u64,
     },
+    /// The object could not be made, and it is not known whether it is there all the same.
+    Unknown(Box<Error>),
     /// A defect of this function: it panicked.
     Panic(String),
 }
@@ -78,7 +82,13 @@ impl Error {
             Self::Request(_) | Self::Settings(_) => ErrorType::InvalidRequest,
             Self::NotYetArchived { .. } => ErrorType::NotYetArchived,
             Self::Fetch(error) => of_fetch(error),
+            Self::Damaged(Mp4Error::Unsupported { .. }) => ErrorType::UnsupportedMedia,
             Self::Damaged(_) => ErrorType::ClipDamaged,
+            Self::Unknown(error) => match error.error_type() {
+                // The next try finds the object, or makes it.
+                ErrorType::UploadFailed => ErrorType::ServiceUnavailable,
+                error_type => error_type,
+            },
             Self::Upload(error) => of_upload(error),
             Self::DestinationExists { .. } => ErrorType::DestinationExists,
             Self::Deadline { .. } => ErrorType::DeadlineTooClose,
@@ -92,6 +102,7 @@ impl Error {
         match self {
             Self::Fetch(error) => error.request_id(),
             Self::Upload(error) => error.request_id(),
+            Self::Unknown(error) => error.request_id(),
             _ => None,
         }
     }
@@ -129,79 +140,69 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
 }
 
 fn of_fetch(error: &FetchError) -> ErrorType {
-    let FetchError::Service {
-        operation,
-        status,
-        code,
-        message,
-        ..
-    } = error
-    else {
+    let call = match error {
+        FetchError::Call(call) => call,
+        FetchError::Body { .. } | FetchError::Stalled { .. } => return ErrorType::ClipDamaged,
+        FetchError::NoEndpoint => return ErrorType::ServiceUnavailable,
+    };
+    let CallError::Refused { code, message, .. } = call else {
+        return of_call(call);
+    };
+    match code.as_deref().unwrap_or_default() {
+        "ResourceNotFoundException" if message.contains("No fragments found") => ErrorType::NoFragments,
+        "ResourceNotFoundException" => ErrorType::StreamNotFound,
+        "NoDataRetentionException" => ErrorType::OutsideRetention,
+        "InvalidArgumentException" if message.contains("retention period") => ErrorType::OutsideRetention,
+        "InvalidArgumentException" => ErrorType::InvalidRequest,
+        "InvalidCodecPrivateDataException"
+        | "MissingCodecPrivateDataException"
+        | "InvalidMediaFrameException"
+        | "UnsupportedStreamMediaTypeException" => ErrorType::UnsupportedMedia,
+        _ if error.endpoint_is_stale() => ErrorType::ServiceUnavailable,
+        _ => match of_call(call) {
+            ErrorType::UploadFailed => ErrorType::Internal,
+            error_type => error_type,
+        },
+    }
+}
+
+fn of_upload(error: &UploadError) -> ErrorType {
+    match error {
+        UploadError::Call(call) => of_call(call),
+        UploadError::Position { .. } | UploadError::TaskLost { .. } => ErrorType::Internal,
+        UploadError::TooManyParts { .. } | UploadError::Evidence { .. } => ErrorType::UploadFailed,
+    }
+}
+
+/// What all services of AWS mean alike.
+fn of_call(error: &CallError) -> ErrorType {
+    let CallError::Refused { status, code, .. } = error else {
         return match error {
-            FetchError::Body { .. } | FetchError::Stalled { .. } => ErrorType::ClipDamaged,
-            FetchError::NotSent { source, .. } => of_unsent(source.as_ref()),
-            _ => ErrorType::ServiceUnavailable,
+            CallError::NoAnswer { .. } => ErrorType::ServiceUnavailable,
+            _ if error.lacks_credentials() => ErrorType::AccessDenied,
+            _ => ErrorType::Internal,
         };
     };
     if error.is_throttling() {
         return ErrorType::Throttled;
     }
     match (code.as_deref().unwrap_or_default(), *status) {
-        ("ResourceNotFoundException", _) if message.contains("No fragments found") => ErrorType::NoFragments,
-        ("ResourceNotFoundException", _) => ErrorType::StreamNotFound,
-        ("NoDataRetentionException", _) => ErrorType::OutsideRetention,
-        ("InvalidArgumentException", _) if message.contains("retention period") => {
-            ErrorType::OutsideRetention
+        // The clock of the host, or a body that came too slowly: nobody's permissions.
+        ("RequestTimeTooSkewed" | "RequestExpired" | "RequestTimeout" | "IncompleteBody", _) => {
+            ErrorType::ServiceUnavailable
         }
-        ("InvalidArgumentException", _) => ErrorType::InvalidRequest,
-        (
-            "InvalidCodecPrivateDataException"
-            | "MissingCodecPrivateDataException"
-            | "InvalidMediaFrameException"
-            | "UnsupportedStreamMediaTypeException",
-            _,
-        ) => ErrorType::UnsupportedMedia,
-        (_, 401 | 403) if !(*operation == "GetClip" && code.is_none()) => ErrorType::AccessDenied,
-        (code, _) if is_about_credentials(code) => ErrorType::AccessDenied,
-        (_, 403 | 404 | 500..) => ErrorType::ServiceUnavailable,
-        _ => ErrorType::Internal,
-    }
-}
-
-fn of_upload(error: &UploadError) -> ErrorType {
-    match error {
-        UploadError::NotSent { source, .. } => of_unsent(source.as_ref()),
-        UploadError::NoAnswer { .. } => ErrorType::ServiceUnavailable,
-        UploadError::Service { .. } if error.is_throttling() => ErrorType::Throttled,
-        UploadError::Service { status, code, .. } => match (code.as_deref().unwrap_or_default(), *status) {
-            (_, 401 | 403) => ErrorType::AccessDenied,
-            (code, _) if is_about_credentials(code) || code.starts_with("KMS.") => ErrorType::AccessDenied,
-            ("InternalError" | "ServiceUnavailable", _) | (_, 500..) => ErrorType::ServiceUnavailable,
-            _ => ErrorType::UploadFailed,
-        },
-        UploadError::Position { .. } | UploadError::PartLost { .. } => ErrorType::Internal,
-        UploadError::TooManyParts { .. } | UploadError::Evidence { .. } => ErrorType::UploadFailed,
-    }
-}
-
-/// Codes about credentials that services send with other statuses than 401 and 403.
-fn is_about_credentials(code: &str) -> bool {
-    matches!(
-        code,
-        "ExpiredToken" | "ExpiredTokenException" | "InvalidToken" | "UnrecognizedClientException"
-    )
-}
-
-/// A call that was not sent had no credentials, or met a defect of this function.
-fn of_unsent(source: &(dyn StdError + 'static)) -> ErrorType {
-    let mut cause = Some(source);
-    while let Some(error) = cause {
-        if error.is::<CredentialsError>() {
-            return ErrorType::AccessDenied;
+        ("ExpiredToken" | "ExpiredTokenException" | "InvalidToken" | "UnrecognizedClientException", _) => {
+            ErrorType::AccessDenied
         }
-        cause = error.source();
+        (code, 400) if code.starts_with("KMS.") => ErrorType::AccessDenied,
+        // S3 gives no reason for a HEAD. What it refuses with 400 there is an expired token.
+        ("", 400) if error.operation() == "HeadObject" => ErrorType::AccessDenied,
+        (_, 401 | 403) => ErrorType::AccessDenied,
+        ("InternalError" | "InternalFailure" | "ServiceUnavailable", _) | (_, 500..) => {
+            ErrorType::ServiceUnavailable
+        }
+        _ => ErrorType::UploadFailed,
     }
-    ErrorType::Internal
 }
 
 impl fmt::Display for Error {
@@ -230,11 +231,22 @@ impl fmt::Display for Error {
                 };
                 write!(f, "{what} is at s3://{bucket}/{key} already")
             }
-            Self::Deadline { stage, budget_ms } => {
+            Self::Deadline {
+                stage,
+                budget_ms,
+                last_failure,
+            } => {
                 write!(
                     f,
                     "the time of the invocation was over while {stage}; it began with {budget_ms} ms left"
-                )
+                )?;
+                match last_failure {
+                    Some(failure) => write!(f, "; before that: {failure}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Unknown(_) => {
+                f.write_str("it is not known whether the object is there; the same event finds out")
             }
             Self::Panic(message) => write!(f, "the function panicked: {message}"),
         }
@@ -247,6 +259,7 @@ impl StdError for Error {
             Self::Fetch(error) => Some(error),
             Self::Damaged(error) => Some(error),
             Self::Upload(error) => Some(error),
+            Self::Unknown(error) => Some(error.as_ref()),
             _ => None,
         }
     }
@@ -257,23 +270,18 @@ mod tests {
     use super::*;
 
     fn fetch(operation: &'static str, status: u16, code: &str, message: &str) -> Error {
-        Error::Fetch(FetchError::Service {
-            operation,
-            status,
-            code: (!code.is_empty()).then(|| code.to_owned()),
-            message: message.to_owned(),
-            request_id: Some("r-1".to_owned()),
-        })
+        Error::Fetch(FetchError::Call(CallError::refused(
+            operation, status, code, message,
+        )))
     }
 
     fn upload(status: u16, code: &str) -> Error {
-        Error::Upload(UploadError::Service {
-            operation: "PutObject",
-            status,
-            code: Some(code.to_owned()),
-            message: String::new(),
-            request_id: None,
-        })
+        let operation = if code.is_empty() {
+            "HeadObject"
+        } else {
+            "PutObject"
+        };
+        Error::Upload(UploadError::Call(CallError::refused(operation, status, code, "")))
     }
 
     #[test]
@@ -331,6 +339,12 @@ mod tests {
             (403, "AccessDenied", ErrorType::AccessDenied),
             (400, "ExpiredToken", ErrorType::AccessDenied),
             (400, "KMS.DisabledException", ErrorType::AccessDenied),
+            (400, "KMS.ThrottlingException", ErrorType::Throttled),
+            (403, "RequestTimeTooSkewed", ErrorType::ServiceUnavailable),
+            (400, "", ErrorType::AccessDenied),
+            (403, "", ErrorType::AccessDenied),
+            (301, "PermanentRedirect", ErrorType::UploadFailed),
+            (400, "AuthorizationHeaderMalformed", ErrorType::UploadFailed),
             (404, "NoSuchBucket", ErrorType::UploadFailed),
             (400, "BadDigest", ErrorType::UploadFailed),
         ] {

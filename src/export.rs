@@ -5,10 +5,6 @@
 //! starts over here, with a new upload. However an attempt ends, by an error, a panic or the
 //! deadline, its upload is completed or abandoned before the answer goes out.
 
-mod walls;
-
-pub use walls::Walls;
-
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
@@ -17,14 +13,15 @@ use jiff::Timestamp;
 
 use crate::backoff::Backoff;
 use crate::config::{Config, Transfer};
-use crate::error::{Error, chain};
+use crate::error::{Error, ErrorType, chain};
 use crate::event::{ExportRequest, IfExists, Origin};
 use crate::kvs::{Clip, FetchError, Kvs};
-use crate::mp4::{Movie, Scanner};
+use crate::mp4::{Movie, Mp4Error, Scanner};
 use crate::plan::{Answer, MAX_CLIP_BYTES, SETTLE, doubts};
 use crate::receipt::{ClipReceipt, Receipt, Status};
 use crate::tally::{Stage, Tally};
-use crate::upload::{Existing, Store, Stored, Target, Upload, UploadError};
+use crate::upload::{Existing, Pace, Store, Stored, Target, Upload, UploadError};
+use crate::walls::Walls;
 
 /// Media type where `GetClip` names none.
 const VIDEO_MP4: &str = "video/mp4";
@@ -76,8 +73,9 @@ impl Exporter {
             });
         }
         invocation.walls.enough_to_start()?;
+        let store = self.store.counting(tally);
         if request.if_exists != IfExists::Overwrite {
-            let looking = tally.timed(Stage::Look, self.earlier(request, invocation, tally));
+            let looking = tally.timed(Stage::Look, self.earlier(&store, request, invocation, tally));
             if let Some(receipt) = invocation
                 .walls
                 .work("looking at the destination", looking)
@@ -88,132 +86,71 @@ impl Exporter {
         }
         let mut backoff = Backoff::new(self.transfer.retries);
         loop {
-            let error = match self.attempt(request, invocation, tally).await {
+            let error = match self
+                .attempt(&store, request, invocation, &mut backoff, tally)
+                .await
+            {
                 Ok(receipt) => return Ok(receipt),
                 Err(error) => error,
             };
             if !mends_by_starting_over(&error) {
-                return Err(settled(error, request));
+                return Err(settled(error, request, tally));
             }
-            let Some(wait) = backoff.next(fastrand::f64()) else {
+            let wait = backoff
+                .next(fastrand::f64())
+                .filter(|wait| invocation.walls.have_time_for(*wait));
+            let Some(wait) = wait else {
                 return Err(error);
             };
-            tally.retried();
+            let text = chain(&error);
             tracing::warn!(
-                error = chain(&error),
+                error = text,
                 retry = backoff.made(),
                 wait_ms = wait.as_millis(),
                 "starting over"
             );
-            invocation
-                .walls
-                .work("waiting to start over", tokio::time::sleep(wait))
-                .await?;
+            tally.failed(text);
+            tally.retried();
+            tokio::time::sleep(wait).await;
         }
     }
 
     /// The receipt for an object that is at the key already, if it is our clip; an error if it is not.
     async fn earlier(
         &self,
+        store: &Store,
         request: &ExportRequest,
         invocation: &Invocation,
         tally: &Tally,
     ) -> Result<Option<Receipt>, Error> {
         let destination = &request.destination;
-        let existing = self
-            .store
-            .look(&destination.bucket, &destination.key)
-            .await
-            .map_err(Error::Upload)?;
-        match existing {
+        let looking = store.look(&destination.bucket, &destination.key, Pace::Patient);
+        match looking.await.map_err(Error::Upload)? {
             None => Ok(None),
-            Some(existing) => self.judge(existing, request, invocation, tally).await.map(Some),
+            Some(existing) => judge(store, existing, request, invocation, tally).await.map(Some),
         }
-    }
-
-    /// What an object at the key means for a request that does not want it replaced.
-    async fn judge(
-        &self,
-        existing: Existing,
-        request: &ExportRequest,
-        invocation: &Invocation,
-        tally: &Tally,
-    ) -> Result<Receipt, Error> {
-        let origin = origin(&existing, request, invocation);
-        let ours = match (origin, request.if_exists) {
-            // Lambda delivers an event again under the same request id: even FAIL means others.
-            (Origin::ThisExport, _) | (Origin::SameClip, IfExists::Skip | IfExists::Overwrite) => true,
-            (Origin::SameClip, IfExists::Fail) | (Origin::Other, _) => false,
-        };
-        if !ours {
-            return Err(Error::DestinationExists {
-                bucket: request.destination.bucket.clone(),
-                key: request.destination.key.clone(),
-                same_clip: origin == Origin::SameClip,
-            });
-        }
-        let movie = match self.read_movie(request, &existing).await {
-            Ok(movie) => Some(movie),
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "the object is there but could not be read");
-                None
-            }
-        };
-        tracing::info!("exported already");
-        let written = existing
-            .last_modified
-            .and_then(|seconds| Timestamp::from_second(seconds).ok());
-        Ok(receipt(
-            Status::AlreadyExported,
-            request,
-            existing.stored,
-            existing.content_type,
-            movie.as_ref(),
-            written.unwrap_or_else(Timestamp::now),
-            tally,
-        ))
-    }
-
-    /// Reads what a receipt says of a movie out of an object, without its media.
-    async fn read_movie(&self, request: &ExportRequest, existing: &Existing) -> Result<Movie, Error> {
-        let destination = &request.destination;
-        let mut scanner = Scanner::new();
-        'reading: while scanner.position() < existing.stored.size_bytes {
-            let mut reading = self
-                .store
-                .read(
-                    &destination.bucket,
-                    &destination.key,
-                    existing.stored.etag.as_deref(),
-                    scanner.position(),
-                )
-                .await
-                .map_err(Error::Upload)?;
-            while let Some(bytes) = reading.next().await.map_err(Error::Upload)? {
-                scanner.push(&bytes).map_err(Error::Damaged)?;
-                if scanner.skippable() > 0 {
-                    scanner.skip();
-                    continue 'reading;
-                }
-            }
-            break;
-        }
-        scanner.finish().map_err(Error::Damaged)
     }
 
     /// One try: one `GetClip`, one upload.
     async fn attempt(
         &self,
+        store: &Store,
         request: &ExportRequest,
         invocation: &Invocation,
+        backoff: &mut Backoff,
         tally: &Tally,
     ) -> Result<Receipt, Error> {
-        let fetching = self
-            .kvs
-            .get_clip(&request.stream, request.selector, &request.range, tally);
+        let walls = &invocation.walls;
+        let fetching = self.kvs.get_clip(
+            &request.stream,
+            request.selector,
+            &request.range,
+            backoff,
+            walls,
+            tally,
+        );
         let fetching = tally.timed(Stage::Fetch, fetching);
-        let clip = invocation
-            .walls
+        let clip = walls
             .work("asking for the clip", fetching)
             .await?
             .map_err(Error::Fetch)?;
@@ -223,130 +160,144 @@ impl Exporter {
             "the clip is coming"
         );
         let content_type = clip.content_type.clone().unwrap_or_else(|| VIDEO_MP4.to_owned());
+        let asked = clip.asked;
         let pass_on = async |passage: &mut Passage| passage.run(clip, tally).await;
-        self.carry_out(request, invocation, tally, content_type, pass_on)
+        carry_out(store, request, invocation, tally, content_type, asked, pass_on).await
+    }
+}
+
+/// Begins an object and has `work` make it, and sees to it that the object is there or nothing is,
+/// however `work` ends.
+async fn carry_out<W>(
+    store: &Store,
+    request: &ExportRequest,
+    invocation: &Invocation,
+    tally: &Tally,
+    content_type: String,
+    asked: Timestamp,
+    work: W,
+) -> Result<Receipt, Error>
+where
+    W: AsyncFnOnce(&mut Passage) -> Result<Stored, Error>,
+{
+    let target = Target::of(
+        request,
+        &invocation.request_id,
+        content_type.clone(),
+        MAX_CLIP_BYTES,
+        invocation.walls,
+    );
+    let mut passage = Passage {
+        upload: store.upload(target),
+        movie: None,
+    };
+    let working = AssertUnwindSafe(work(&mut passage)).catch_unwind();
+    let outcome = match invocation.walls.work("transferring the clip", working).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Err(Error::panic(panic.as_ref())),
+        Err(deadline) => Err(deadline),
+    };
+    let stored = match outcome {
+        Ok(stored) => stored,
+        Err(error) => match settle(store, &mut passage.upload, &error, request, invocation, tally).await? {
+            Landed::Ours(stored) => stored,
+            Landed::Theirs(receipt) => return Ok(receipt),
+            Landed::Nothing => return Err(error),
+            Landed::Unknown => return Err(Error::Unknown(Box::new(error))),
+        },
+    };
+    tracing::info!(
+        bytes = stored.size_bytes,
+        etag = stored.etag,
+        "the object is there"
+    );
+    let movie = passage.movie.as_ref();
+    Ok(receipt(
+        Status::Exported,
+        request,
+        stored,
+        Some(content_type),
+        movie,
+        asked,
+        tally,
+    ))
+}
+
+/// Cleans up after a failed attempt, and finds out whether there is an object all the same: the
+/// answer to the call that makes it may have got lost, or another export was faster.
+async fn settle(
+    store: &Store,
+    upload: &mut Upload,
+    error: &Error,
+    request: &ExportRequest,
+    invocation: &Invocation,
+    tally: &Tally,
+) -> Result<Landed, Error> {
+    let destination = &request.destination;
+    let (bucket, key) = (&destination.bucket, &destination.key);
+    let walls = &invocation.walls;
+    if upload.is_landing() {
+        match walls
+            .landing("waiting for S3 to make the object", upload.finish())
             .await
+        {
+            Ok(Ok(stored)) => return Ok(Landed::Ours(stored)),
+            Ok(Err(late)) => tracing::warn!(error = chain(&late), "the object was not made"),
+            Err(late) => tracing::error!(error = chain(&late), bucket, key, "the object may yet appear"),
+        }
     }
-
-    /// Begins an object and has `work` make it, and sees to it that the object is there or nothing is,
-    /// however `work` ends.
-    async fn carry_out<W>(
-        &self,
-        request: &ExportRequest,
-        invocation: &Invocation,
-        tally: &Tally,
-        content_type: String,
-        work: W,
-    ) -> Result<Receipt, Error>
-    where
-        W: AsyncFnOnce(&mut Passage) -> Result<Stored, Error>,
+    let look =
+        upload.may_have_landed() || matches!(error, Error::Upload(error) if is_decided_elsewhere(error));
+    if let Ok(Err(left)) | Err(left) = walls
+        .cleanup("abandoning the upload", upload.abandon())
+        .await
+        .map(|done| done.map_err(Error::Upload))
     {
-        let target = Target::of(
-            request,
-            &invocation.request_id,
-            content_type.clone(),
-            MAX_CLIP_BYTES,
+        let upload_id = upload.upload_id();
+        tracing::error!(
+            error = chain(&left),
+            bucket,
+            key,
+            upload_id,
+            "an unfinished upload may be left behind"
         );
-        let mut passage = Passage {
-            upload: self.store.upload(target),
-            movie: None,
-        };
-        let asked = Timestamp::now();
-        let working = AssertUnwindSafe(work(&mut passage)).catch_unwind();
-        let outcome = match invocation.walls.work("transferring the clip", working).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => Err(Error::panic(panic.as_ref())),
-            Err(deadline) => Err(deadline),
-        };
-        let stored = match outcome {
-            Ok(stored) => stored,
-            Err(error) => match self
-                .settle(&mut passage.upload, &error, request, invocation, tally)
-                .await?
-            {
-                Landed::Ours(stored) => stored,
-                Landed::Theirs(receipt) => return Ok(receipt),
-                Landed::Nothing => return Err(error),
-            },
-        };
-        tracing::info!(
-            bytes = stored.size_bytes,
-            etag = stored.etag,
-            "the object is there"
-        );
-        let movie = passage.movie.as_ref();
-        Ok(receipt(
-            Status::Exported,
-            request,
-            stored,
-            Some(content_type),
-            movie,
-            asked,
-            tally,
-        ))
     }
-
-    /// Cleans up after a failed attempt, and finds out whether there is an object all the same: the
-    /// answer to the call that makes it may have got lost, or another export was faster.
-    async fn settle(
-        &self,
-        upload: &mut Upload,
-        error: &Error,
-        request: &ExportRequest,
-        invocation: &Invocation,
-        tally: &Tally,
-    ) -> Result<Landed, Error> {
-        let look =
-            upload.may_have_landed() || matches!(error, Error::Upload(error) if is_decided_elsewhere(error));
-        let cleaning = invocation
-            .walls
-            .cleanup("abandoning the upload", upload.abandon());
-        match cleaning.await {
-            Ok(Ok(())) => {}
-            Ok(Err(left)) => tracing::error!(error = chain(&left), "an unfinished upload may be left behind"),
-            Err(late) => tracing::error!(error = chain(&late), "an unfinished upload may be left behind"),
+    if !look {
+        return Ok(Landed::Nothing);
+    }
+    let looking = store.look(bucket, key, Pace::Hurried);
+    let existing = match walls
+        .cleanup("looking for the object", looking)
+        .await
+        .map(|done| done.map_err(Error::Upload))
+    {
+        Ok(Ok(existing)) => existing,
+        Ok(Err(unknown)) | Err(unknown) => {
+            tracing::error!(
+                error = chain(&unknown),
+                bucket,
+                key,
+                "it is not known whether the object is there"
+            );
+            return Ok(Landed::Unknown);
         }
-        if !look {
-            return Ok(Landed::Nothing);
+    };
+    match existing {
+        None => Ok(Landed::Nothing),
+        Some(existing)
+            if origin(&existing, request, invocation) == Origin::ThisExport
+                && upload.made(&existing.stored) =>
+        {
+            tracing::warn!(
+                error = chain(error),
+                "the object is there although its making seemed to fail"
+            );
+            Ok(Landed::Ours(existing.stored))
         }
-        let destination = &request.destination;
-        let looking = self.store.look(&destination.bucket, &destination.key);
-        let existing = match invocation.walls.cleanup("looking for the object", looking).await {
-            Ok(Ok(existing)) => existing,
-            Ok(Err(unknown)) => {
-                tracing::error!(
-                    error = chain(&unknown),
-                    "it is not known whether the object is there"
-                );
-                return Ok(Landed::Nothing);
-            }
-            Err(late) => {
-                tracing::error!(
-                    error = chain(&late),
-                    "it is not known whether the object is there"
-                );
-                return Ok(Landed::Nothing);
-            }
-        };
-        match existing {
-            None => Ok(Landed::Nothing),
-            Some(existing) if origin(&existing, request, invocation) == Origin::ThisExport => {
-                tracing::warn!(
-                    error = chain(error),
-                    "the object is there although its making seemed to fail"
-                );
-                Ok(Landed::Ours(existing.stored))
-            }
-            Some(_) if request.if_exists == IfExists::Overwrite => Ok(Landed::Nothing),
-            Some(existing) => {
-                let judging = self.judge(existing, request, invocation, tally);
-                let judged = invocation
-                    .walls
-                    .cleanup("reading the other object", judging)
-                    .await?;
-                judged.map(Landed::Theirs)
-            }
-        }
+        Some(_) if request.if_exists == IfExists::Overwrite => Ok(Landed::Nothing),
+        Some(existing) => judge(store, existing, request, invocation, tally)
+            .await
+            .map(Landed::Theirs),
     }
 }
 
@@ -358,6 +309,8 @@ enum Landed {
     Theirs(Receipt),
     /// Nothing, or what was there before.
     Nothing,
+    /// Nobody could say.
+    Unknown,
 }
 
 /// A clip on its way through the function.
@@ -392,6 +345,79 @@ impl Passage {
     }
 }
 
+/// What an object at the key means for a request that does not want it replaced.
+async fn judge(
+    store: &Store,
+    existing: Existing,
+    request: &ExportRequest,
+    invocation: &Invocation,
+    tally: &Tally,
+) -> Result<Receipt, Error> {
+    let origin = origin(&existing, request, invocation);
+    let ours = match (origin, request.if_exists) {
+        // Lambda delivers an event again under the same request id: even FAIL means others.
+        (Origin::ThisExport, _) | (Origin::SameClip, IfExists::Skip | IfExists::Overwrite) => true,
+        (Origin::SameClip, IfExists::Fail) | (Origin::Other, _) => false,
+    };
+    if !ours {
+        return Err(Error::DestinationExists {
+            bucket: request.destination.bucket.clone(),
+            key: request.destination.key.clone(),
+            same_clip: origin == Origin::SameClip,
+        });
+    }
+    // The clip is there: that its head cannot be read, or not in time, only makes the receipt shorter.
+    let reading = read_movie(store, request, &existing);
+    let movie = match invocation.walls.landing("reading the object", reading).await {
+        Ok(Ok(movie)) => Some(movie),
+        Ok(Err(error)) | Err(error) => {
+            tracing::warn!(error = chain(&error), "the object is there but could not be read");
+            None
+        }
+    };
+    let destination = &request.destination;
+    if !destination.tags.is_empty() || !destination.metadata.is_empty() || destination.storage_class.is_some()
+    {
+        tracing::warn!(
+            "tags, metadata and storage class of an object that is there already are left as they are"
+        );
+    }
+    tracing::info!("exported already");
+    let written = existing
+        .last_modified
+        .and_then(|seconds| Timestamp::from_second(seconds).ok());
+    Ok(receipt(
+        Status::AlreadyExported,
+        request,
+        existing.stored,
+        existing.content_type,
+        movie.as_ref(),
+        written.unwrap_or_else(Timestamp::now),
+        tally,
+    ))
+}
+
+/// Reads what a receipt says of a movie out of an object, without its media.
+async fn read_movie(store: &Store, request: &ExportRequest, existing: &Existing) -> Result<Movie, Error> {
+    let destination = &request.destination;
+    let (etag, size) = (existing.stored.etag.as_deref(), existing.stored.size_bytes);
+    let mut scanner = Scanner::new();
+    'reading: while scanner.position() < size {
+        let reading = store.read(&destination.bucket, &destination.key, etag, scanner.position());
+        let mut reading = reading.await.map_err(Error::Upload)?;
+        while let Some(bytes) = reading.next().await.map_err(Error::Upload)? {
+            scanner.push(&bytes).map_err(Error::Damaged)?;
+            let skippable = scanner.skippable().min(size.saturating_sub(scanner.position()));
+            if skippable > 0 {
+                scanner.skip(skippable);
+                continue 'reading;
+            }
+        }
+        break;
+    }
+    scanner.finish().map_err(Error::Damaged)
+}
+
 fn origin(existing: &Existing, request: &ExportRequest, invocation: &Invocation) -> Origin {
     let metadata = existing
         .metadata
@@ -408,20 +434,27 @@ fn is_decided_elsewhere(error: &UploadError) -> bool {
 /// Whether a new `GetClip` and a new upload may do what the last ones did not.
 fn mends_by_starting_over(error: &Error) -> bool {
     match error {
-        Error::Fetch(FetchError::Body { .. } | FetchError::Stalled { .. }) | Error::Damaged(_) => true,
-        Error::Upload(error) => is_decided_elsewhere(error),
+        Error::Fetch(FetchError::Body { .. } | FetchError::Stalled { .. }) => true,
+        Error::Damaged(error) => !matches!(error, Mp4Error::Unsupported { .. }),
+        Error::Upload(error) => is_decided_elsewhere(error) || error.is_corruption(),
         _ => false,
     }
 }
 
-/// Nothing in the archive right after the end of the range does not mean that there will be nothing.
-fn settled(error: Error, request: &ExportRequest) -> Error {
+/// The error as it is answered: nothing in the archive right after the end of the range does not mean
+/// that there will be nothing, and what kept an export until its deadline is worth more than the deadline.
+fn settled(error: Error, request: &ExportRequest, tally: &Tally) -> Error {
     let now = Timestamp::now();
     let end = request.range.end();
     let fresh = now.duration_since(end) < SETTLE;
-    match error.error_type() {
-        crate::error::ErrorType::NoFragments if fresh => Error::NotYetArchived { end, now },
-        _ => error,
+    match error {
+        Error::Deadline { stage, budget_ms, .. } => Error::Deadline {
+            stage,
+            budget_ms,
+            last_failure: tally.last_failure(),
+        },
+        error if fresh && error.error_type() == ErrorType::NoFragments => Error::NotYetArchived { end, now },
+        error => error,
     }
 }
 
@@ -438,7 +471,7 @@ fn receipt(
         let answer = Answer {
             bytes: stored.size_bytes,
             video_sync_samples: movie.video_sync_samples(),
-            duration_seconds: movie.duration_seconds,
+            duration_seconds: movie.video_seconds(),
             longest_picture_seconds: movie.longest_picture_seconds(),
             age_of_end: asked.duration_since(request.range.end()),
         };

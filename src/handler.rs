@@ -11,11 +11,12 @@ use tracing::Instrument;
 use crate::config::Config;
 use crate::error::Error;
 use crate::event::{ExportRequest, Faults};
-use crate::export::{Exporter, Invocation, Walls};
+use crate::export::{Exporter, Invocation};
 use crate::plan::rfc3339;
 use crate::receipt::Receipt;
 use crate::tally::Tally;
 use crate::telemetry;
+use crate::walls::Walls;
 
 /// The function between two invocations.
 #[derive(Debug)]

@@ -26,11 +26,14 @@ use aws_sdk_kinesisvideoarchivedmedia::types::{
 use bytes::Bytes;
 
 use crate::backoff::Backoff;
+use crate::call::CallError;
 use crate::config::Transfer;
+use crate::error::chain;
 use crate::event::Stream;
 use crate::plan::{FragmentSelectorType, TimeRange};
 use crate::sdk::custom_endpoint;
 use crate::tally::Tally;
+use crate::walls::Walls;
 
 /// Kinesis Video Streams, as far as an export needs it.
 #[derive(Debug)]
@@ -68,7 +71,8 @@ impl Kvs {
     }
 
     /// Asks for the clip of `range`. Throttling, failures of the service and of the network are
-    /// retried up to `CLIP_RETRIES` times; a data endpoint that does not answer is asked for anew.
+    /// retried as long as `backoff` has retries and the walls leave time; a data endpoint that does
+    /// not answer is asked for anew.
     ///
     /// # Errors
     ///
@@ -78,9 +82,10 @@ impl Kvs {
         stream: &Stream,
         selector: FragmentSelectorType,
         range: &TimeRange,
+        backoff: &mut Backoff,
+        walls: &Walls,
         tally: &Tally,
     ) -> Result<Clip, FetchError> {
-        let mut backoff = Backoff::new(self.transfer.retries);
         loop {
             let error = match self.try_get_clip(stream, selector, range, tally).await {
                 Ok(clip) => return Ok(clip),
@@ -92,11 +97,21 @@ impl Kvs {
             if !error.may_pass() {
                 return Err(error);
             }
-            let Some(wait) = backoff.next(fastrand::f64()) else {
+            let wait = backoff
+                .next(fastrand::f64())
+                .filter(|wait| walls.have_time_for(*wait));
+            let Some(wait) = wait else {
                 return Err(error);
             };
+            let error = chain(&error);
+            tracing::warn!(
+                error,
+                retry = backoff.made(),
+                wait_ms = wait.as_millis(),
+                "asking again"
+            );
+            tally.failed(error);
             tally.retried();
-            tracing::warn!(%error, retry = backoff.made(), wait_ms = wait.as_millis(), "asking again");
             tokio::time::sleep(wait).await;
         }
     }
@@ -124,6 +139,7 @@ impl Kvs {
         let selector = selector.map_err(FetchError::unbuildable)?;
         let (name, arn) = name_or_arn(stream);
         tally.asked_for_clip();
+        let asked = jiff::Timestamp::now();
         let output = self
             .archived
             .get_clip()
@@ -134,9 +150,10 @@ impl Kvs {
             .config_override(archived::config::Builder::new().endpoint_url(endpoint))
             .send()
             .await
-            .map_err(|error| FetchError::of("GetClip", error))?;
+            .map_err(|error| FetchError::Call(CallError::of("GetClip", error)))?;
         Ok(Clip {
             request_id: output.request_id().map(str::to_owned),
+            asked,
             content_type: output.content_type,
             payload: output.payload,
             stall: self.transfer.stall,
@@ -156,8 +173,8 @@ impl Kvs {
             .api_name(ApiName::GetClip)
             .send()
             .await
-            .map_err(|error| FetchError::of("GetDataEndpoint", error))?;
-        let endpoint = output.data_endpoint.ok_or_else(FetchError::no_endpoint)?;
+            .map_err(|error| FetchError::Call(CallError::of("GetDataEndpoint", error)))?;
+        let endpoint = output.data_endpoint.ok_or(FetchError::NoEndpoint)?;
         tracing::info!(endpoint, "data endpoint");
         self.endpoints().insert(stream.clone(), endpoint.clone());
         Ok(endpoint)
@@ -172,6 +189,8 @@ impl Kvs {
 /// A clip on its way in.
 #[derive(Debug)]
 pub struct Clip {
+    /// When it was asked for: what was not archived by then is not in it.
+    pub asked: jiff::Timestamp,
     /// Media type that the service gave it.
     pub content_type: Option<String>,
     /// Id of the request, for the service's support.

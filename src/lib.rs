@@ -36,6 +36,8 @@
 //! - [`kvs`]: data endpoints and clips; the only module that sees the SDK of Kinesis Video Streams.
 //! - [`upload`]: parts, checksum, complete xor abandon; the only module that sees the SDK of S3.
 //! - [`export`]: the pipeline; the only module that knows all stages.
+//! - [`walls`], [`backoff`]: when to stop, and how long to wait before trying again. [`call`]: how a
+//!   call to AWS fails.
 //! - [`receipt`], [`error`]: the two kinds of answer. [`tally`]: what they count.
 //! - [`handler`]: event → answer, log and metrics. [`telemetry`], [`sdk`]: what the cold start sets up.
 //!
@@ -48,7 +50,8 @@
 //! [`GetClip`](https://docs.aws.amazon.com/kinesisvideostreams/latest/APIReference/API_reader_GetClip.html)
 //! and [S3 multipart uploads](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html).
 
-mod backoff;
+pub mod backoff;
+pub mod call;
 pub mod config;
 pub mod error;
 pub mod event;
@@ -62,3 +65,4 @@ pub mod sdk;
 pub mod tally;
 pub mod telemetry;
 pub mod upload;
+pub mod walls;

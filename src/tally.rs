@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A stage of an export.
@@ -17,24 +18,43 @@ pub enum Stage {
     Complete,
 }
 
-/// Counts and times of one export, for its receipt and its metrics.
+/// Counts and times of one export, for its receipt and its metrics. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Tally(Arc<Counts>);
+
 #[derive(Debug, Default)]
-pub struct Tally {
+struct Counts {
     get_clip_calls: AtomicU32,
     retries: AtomicU32,
     /// Milliseconds by [`Stage`]; the attempts of an export add up.
     spent: [AtomicU64; 4],
+    /// What went wrong last.
+    last_failure: Mutex<Option<String>>,
 }
 
 impl Tally {
     /// `GetClip` was called.
     pub(crate) fn asked_for_clip(&self) {
-        self.get_clip_calls.fetch_add(1, Ordering::Relaxed);
+        self.0.get_clip_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Something failed, as `failure` says, and may be tried again.
+    pub(crate) fn failed(&self, failure: String) {
+        *self.0.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
     }
 
     /// Something that had failed is tried again.
     pub(crate) fn retried(&self) {
-        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.0.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What went wrong last.
+    pub(crate) fn last_failure(&self) -> Option<String> {
+        self.0
+            .last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Adds time to a stage.
@@ -54,13 +74,13 @@ impl Tally {
     /// Calls of `GetClip`, the failed ones too.
     #[must_use]
     pub fn get_clip_calls(&self) -> u32 {
-        self.get_clip_calls.load(Ordering::Relaxed)
+        self.0.get_clip_calls.load(Ordering::Relaxed)
     }
 
     /// Calls and transfers that were tried again.
     #[must_use]
     pub fn retries(&self) -> u32 {
-        self.retries.load(Ordering::Relaxed)
+        self.0.retries.load(Ordering::Relaxed)
     }
 
     /// Time spent in a stage so far.
@@ -70,7 +90,7 @@ impl Tally {
     }
 
     fn of(&self, stage: Stage) -> &AtomicU64 {
-        let [look, fetch, transfer, complete] = &self.spent;
+        let [look, fetch, transfer, complete] = &self.0.spent;
         match stage {
             Stage::Look => look,
             Stage::Fetch => fetch,

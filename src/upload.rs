@@ -22,16 +22,19 @@ pub use size::part_bytes;
 
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
 use aws_sdk_s3 as s3;
-use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use bytes::Bytes;
 
+use crate::call::CallError;
 use crate::config::{Keeping, Transfer};
 use crate::error::chain;
 use crate::sdk::custom_endpoint;
+use crate::tally::Tally;
 
 /// S3 with the operator's settings.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct Store {
     client: s3::Client,
     transfer: Transfer,
     keeping: Keeping,
+    /// Where retries are counted.
+    tally: Tally,
     /// Whether bodies are signed. Over TLS they need not be: the connection and the checksum
     /// protect them, and hashing every byte a second time costs more CPU than all the rest.
     sign_payload: bool,
@@ -52,10 +57,7 @@ impl Store {
         let mut config = s3::config::Builder::from(sdk)
             // A container's host.docker.internal has no sub-domains for buckets.
             .force_path_style(endpoint.is_some())
-            .retry_config(
-                aws_config::retry::RetryConfig::standard()
-                    .with_max_attempts(transfer.retries.saturating_add(1)),
-            )
+            .retry_config(RetryConfig::standard().with_max_attempts(transfer.retries.saturating_add(1)))
             .timeout_config(
                 aws_config::timeout::TimeoutConfig::builder()
                     .operation_attempt_timeout(transfer.stall)
@@ -63,14 +65,23 @@ impl Store {
             )
             // Checksums are computed here, once, and named in each request.
             .request_checksum_calculation(s3::config::RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(s3::config::ResponseChecksumValidation::WhenRequired)
-            .interceptor(LogFailedAttempts);
+            .response_checksum_validation(s3::config::ResponseChecksumValidation::WhenRequired);
         config.set_endpoint_url(endpoint.clone());
         Self {
             client: s3::Client::from_conf(config.build()),
             transfer,
             keeping,
+            tally: Tally::default(),
             sign_payload: endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")),
+        }
+    }
+
+    /// This store for one export, whose retries count in `tally`.
+    #[must_use]
+    pub fn counting(&self, tally: &Tally) -> Self {
+        Self {
+            tally: tally.clone(),
+            ..self.clone()
         }
     }
 
@@ -80,7 +91,11 @@ impl Store {
     ///
     /// If S3 does not say whether there is one. It says 403 for a key that does not exist to who
     /// may not list the bucket.
-    pub async fn look(&self, bucket: &str, key: &str) -> Result<Option<Existing>, UploadError> {
+    pub async fn look(&self, bucket: &str, key: &str, pace: Pace) -> Result<Option<Existing>, UploadError> {
+        let timeouts = match pace {
+            Pace::Patient => self.attempt_timeout(self.transfer.stall),
+            Pace::Hurried => self.hurry(),
+        };
         let answer = self
             .client
             .head_object()
@@ -88,13 +103,16 @@ impl Store {
             .key(key)
             .checksum_mode(s3::types::ChecksumMode::Enabled)
             .set_expected_bucket_owner(self.keeping.bucket_owner.clone())
+            .customize()
+            .interceptor(self.watch())
+            .config_override(timeouts)
             .send()
             .await;
         match answer {
             Ok(output) => Ok(Some(Existing::from(output))),
-            Err(error) => match UploadError::of("HeadObject", error) {
-                error if error.status() == Some(404) && error.code() != Some("NoSuchBucket") => Ok(None),
-                error => Err(error),
+            Err(error) => match CallError::of("HeadObject", error) {
+                error if error.status() == Some(404) => Ok(None),
+                error => Err(UploadError::Call(error)),
             },
         }
     }
@@ -119,9 +137,11 @@ impl Store {
             .range(format!("bytes={from}-"))
             .set_if_match(etag.map(str::to_owned))
             .set_expected_bucket_owner(self.keeping.bucket_owner.clone())
+            .customize()
+            .interceptor(self.watch())
             .send()
             .await
-            .map_err(|error| UploadError::of("GetObject", error))?;
+            .map_err(|error| UploadError::Call(CallError::of("GetObject", error)))?;
         Ok(Reading {
             body: output.body,
             stall: self.transfer.stall,
@@ -141,6 +161,22 @@ impl Store {
         self.attempt_timeout(self.transfer.stall.saturating_add(Duration::from_secs(seconds)))
     }
 
+    /// Watches a call for retries that the SDK makes.
+    fn watch(&self) -> Watch {
+        Watch(self.tally.clone())
+    }
+
+    /// For the calls of a cleanup, which has seconds: three tries of a second each.
+    fn hurry(&self) -> s3::config::Builder {
+        const TRY: Duration = Duration::from_millis(1200);
+        const BACKOFF: Duration = Duration::from_millis(50);
+        self.attempt_timeout(TRY).retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(3)
+                .with_initial_backoff(BACKOFF),
+        )
+    }
+
     fn attempt_timeout(&self, timeout: Duration) -> s3::config::Builder {
         s3::config::Builder::new().timeout_config(
             aws_config::timeout::TimeoutConfig::builder()
@@ -148,6 +184,15 @@ impl Store {
                 .build(),
         )
     }
+}
+
+/// How long a look may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As long as any call.
+    Patient,
+    /// A few seconds, because the time is nearly over.
+    Hurried,
 }
 
 /// An object on its way in.
@@ -165,9 +210,11 @@ impl Reading {
     /// If the connection fails or stalls.
     pub async fn next(&mut self) -> Result<Option<Bytes>, UploadError> {
         let next = tokio::time::timeout(self.stall, self.body.next()).await;
-        let broken = |source: Box<dyn std::error::Error + Send + Sync>| UploadError::NoAnswer {
-            operation: "GetObject",
-            source,
+        let broken = |source: Box<dyn std::error::Error + Send + Sync>| {
+            UploadError::Call(CallError::NoAnswer {
+                operation: "GetObject",
+                source,
+            })
         };
         match next {
             Ok(next) => next.transpose().map_err(|error| broken(Box::new(error))),
@@ -176,13 +223,28 @@ impl Reading {
     }
 }
 
-/// Writes down every try that failed, because the SDK tries again without a word.
+/// Counts the tries that the SDK makes again, and writes down those that failed: it says nothing itself.
 #[derive(Debug)]
-struct LogFailedAttempts;
+struct Watch(Tally);
 
-impl Intercept for LogFailedAttempts {
+impl Intercept for Watch {
     fn name(&self) -> &'static str {
-        "LogFailedAttempts"
+        "Watch"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), s3::error::BoxError> {
+        if config
+            .load::<RequestAttempts>()
+            .is_some_and(|attempts| attempts.attempts() > 1)
+        {
+            self.0.retried();
+        }
+        Ok(())
     }
 
     fn read_after_attempt(
@@ -205,6 +267,9 @@ impl Intercept for LogFailedAttempts {
         let code = body.and_then(error_code);
         let cause = error.as_connector_error().map(|error| chain(error));
         tracing::warn!(operation, attempt, status, code, cause, "a call of S3 failed");
+        let what = cause.as_deref().or(code).unwrap_or("no reason given");
+        self.0
+            .failed(format!("{} failed: {what}", operation.unwrap_or("a call")));
         Ok(())
     }
 }

@@ -82,7 +82,6 @@ impl ErrorType {
             Self::NotYetArchived
             | Self::Throttled
             | Self::ClipDamaged
-            | Self::UploadFailed
             | Self::DeadlineTooClose
             | Self::ServiceUnavailable
             | Self::Internal => true,
@@ -92,7 +91,8 @@ impl ErrorType {
             | Self::OutsideRetention
             | Self::UnsupportedMedia
             | Self::AccessDenied
-            | Self::DestinationExists => false,
+            | Self::DestinationExists
+            | Self::UploadFailed => false,
         }
     }
 
@@ -128,7 +128,7 @@ impl ErrorType {
             Self::ClipDamaged => "Try again; if it stays, ask for a shorter range.",
             Self::DestinationExists => "Name another key, or say \"IfExists\": \"OVERWRITE\".",
             Self::UploadFailed => {
-                "Check the bucket and its policies; try again if the message names a passing fault."
+                "Check that the bucket exists, in the region that the message names, and takes such objects."
             }
             Self::DeadlineTooClose => "Give the function more time (Timeout), or ask for a shorter range.",
             Self::ServiceUnavailable => "Try again later.",

@@ -56,9 +56,18 @@ impl Rig {
             walls: Walls::new(Some(remaining)),
         };
         let tally = Tally::default();
-        self.exporter
-            .carry_out(&self.request, &invocation, &tally, VIDEO_MP4.to_owned(), work)
-            .await
+        let store = self.exporter.store.counting(&tally);
+        let asked = Timestamp::now();
+        carry_out(
+            &store,
+            &self.request,
+            &invocation,
+            &tally,
+            VIDEO_MP4.to_owned(),
+            asked,
+            work,
+        )
+        .await
     }
 
     fn nothing_is_left(&self) {

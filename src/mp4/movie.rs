@@ -1,5 +1,7 @@
 //! What a `moov` says: tracks, codecs, lengths, and whether its media can be in the file.
 
+use std::ops::Range;
+
 use super::error::Mp4Error;
 use super::header::{Boxes, FourCC, find, require};
 
@@ -21,7 +23,7 @@ pub struct Track {
     pub kind: TrackKind,
     /// Type of the first sample entry, which names the codec (`avc1`, `hvc1`, `mp4a`, `alaw`).
     pub codec: FourCC,
-    /// Length of the media in seconds (`mdhd`, 8.4.2).
+    /// Length of the media in seconds: its samples' durations together (`stts`, 8.6.1.2).
     pub duration_seconds: f64,
     /// Samples: frames of a picture track, blocks of sound.
     pub samples: u64,
@@ -66,6 +68,16 @@ impl Movie {
             .unwrap_or(0)
     }
 
+    /// Playing time of the longest video track in seconds, or of the movie if it has none.
+    #[must_use]
+    pub fn video_seconds(&self) -> f64 {
+        let seconds = self.tracks.iter().filter_map(|track| match track.kind {
+            TrackKind::Video { .. } => Some(track.duration_seconds),
+            _ => None,
+        });
+        seconds.reduce(f64::max).unwrap_or(self.duration_seconds)
+    }
+
     /// Longest time for which the picture stands still, in seconds.
     #[must_use]
     pub fn longest_picture_seconds(&self) -> f64 {
@@ -76,8 +88,8 @@ impl Movie {
         self.tracks.iter().map(longest).fold(0.0, f64::max)
     }
 
-    /// Reads the payload of a `moov` of a file of `file_length` bytes.
-    pub(super) fn read(moov: &[u8], moov_first: bool, file_length: u64) -> Result<Self, Mp4Error> {
+    /// Reads the payload of a `moov` of a file whose media lies in the bytes `media`.
+    pub(super) fn read(moov: &[u8], moov_first: bool, media: &[Range<u64>]) -> Result<Self, Mp4Error> {
         const MOOV: FourCC = fourcc(b"moov");
         let (timescale, duration) = timing(fourcc(b"mvhd"), require(MOOV, moov, fourcc(b"mvhd"))?)?;
         let mut tracks = Vec::new();
@@ -85,7 +97,7 @@ impl Movie {
         for child in Boxes::new(MOOV, moov) {
             let (box_type, payload) = child?;
             if box_type == fourcc(b"trak") {
-                let (track, bytes) = Track::read(payload, file_length)?;
+                let (track, bytes) = Track::read(payload, media)?;
                 media_bytes = media_bytes.saturating_add(bytes);
                 tracks.push(track);
             }
@@ -95,10 +107,14 @@ impl Movie {
                 box_type: fourcc(b"trak"),
             });
         }
-        if media_bytes > file_length {
-            return Err(Mp4Error::Invalid {
-                box_type: fourcc(b"stsz"),
-                rule: "the samples have more bytes than the file",
+        let held: u64 = media
+            .iter()
+            .map(|media| media.end.saturating_sub(media.start))
+            .sum();
+        if media_bytes > held {
+            return Err(Mp4Error::Truncated {
+                box_type: fourcc(b"mdat"),
+                missing: media_bytes.saturating_sub(held),
             });
         }
         Ok(Self {
@@ -111,10 +127,9 @@ impl Movie {
 
 impl Track {
     /// Reads the payload of a `trak`; also gives the bytes of its samples.
-    fn read(trak: &[u8], file_length: u64) -> Result<(Self, u64), Mp4Error> {
+    fn read(trak: &[u8], media: &[Range<u64>]) -> Result<(Self, u64), Mp4Error> {
         let mdia = require(fourcc(b"trak"), trak, fourcc(b"mdia"))?;
-        let (timescale, duration) =
-            timing(fourcc(b"mdhd"), require(fourcc(b"mdia"), mdia, fourcc(b"mdhd"))?)?;
+        let (timescale, _) = timing(fourcc(b"mdhd"), require(fourcc(b"mdia"), mdia, fourcc(b"mdhd"))?)?;
         let hdlr = require(fourcc(b"mdia"), mdia, fourcc(b"hdlr"))?;
         let handler = FourCC(field(fourcc(b"hdlr"), hdlr, 8)?);
         let minf = require(fourcc(b"mdia"), mdia, fourcc(b"minf"))?;
@@ -126,14 +141,15 @@ impl Track {
             Some(stss) => u64::from(table(fourcc(b"stss"), stss, 4)?.0).min(samples),
             None => samples,
         };
-        check_chunks(stbl, file_length)?;
+        check_chunks(stbl, media)?;
+        let (duration, longest) = durations(stbl)?;
         let track = Self {
             kind,
             codec,
             duration_seconds: duration as f64 / f64::from(timescale),
             samples,
             sync_samples,
-            longest_sample_seconds: f64::from(longest_sample(stbl)?) / f64::from(timescale),
+            longest_sample_seconds: f64::from(longest) / f64::from(timescale),
         };
         Ok((track, bytes))
     }
@@ -237,47 +253,91 @@ fn sample_sizes(stbl: &[u8]) -> Result<(u64, u64), Mp4Error> {
         return Ok((u64::from(count), bytes));
     }
     let stz2 = require(fourcc(b"stbl"), stbl, STZ2)?;
+    let [_, _, _, width] = field::<4>(STZ2, stz2, 4)?;
     let count = u32::from_be_bytes(field(STZ2, stz2, 8)?);
-    // Compact sizes are of 4, 8 or 16 bits: so small that adding them up proves nothing.
-    Ok((u64::from(count), 0))
+    let sizes = stz2.get(12..).unwrap_or_default();
+    let samples = usize::try_from(count).unwrap_or(usize::MAX);
+    let (held, bytes): (usize, u64) = match width {
+        4 => {
+            let halves = sizes.iter().flat_map(|byte| [byte >> 4, byte & 15]).take(samples);
+            (sizes.len().saturating_mul(2), halves.map(u64::from).sum())
+        }
+        8 => (
+            sizes.len(),
+            sizes.iter().take(samples).map(|size| u64::from(*size)).sum(),
+        ),
+        16 => {
+            let pairs = sizes
+                .chunks_exact(2)
+                .filter_map(|size| size.first_chunk::<2>())
+                .take(samples);
+            (
+                sizes.len() / 2,
+                pairs.map(|size| u64::from(u16::from_be_bytes(*size))).sum(),
+            )
+        }
+        _ => (0, 0),
+    };
+    if held < samples {
+        return Err(Mp4Error::Invalid {
+            box_type: STZ2,
+            rule: "it counts more samples than it holds, or in no known width",
+        });
+    }
+    Ok((u64::from(count), bytes))
 }
 
-/// Longest duration of a sample in units of the media's timescale (`stts`, 8.6.1.2).
-fn longest_sample(stbl: &[u8]) -> Result<u32, Mp4Error> {
+/// Durations of all samples together and of the longest one, in units of the media's timescale
+/// (`stts`, 8.6.1.2).
+fn durations(stbl: &[u8]) -> Result<(u64, u32), Mp4Error> {
     const STTS: FourCC = fourcc(b"stts");
     let (_, rows) = table(STTS, require(fourcc(b"stbl"), stbl, STTS)?, 8)?;
-    let deltas = rows.chunks_exact(8).filter_map(|row| row.last_chunk::<4>());
-    Ok(deltas.map(|delta| u32::from_be_bytes(*delta)).max().unwrap_or(0))
+    let (mut total, mut longest) = (0u64, 0u32);
+    for row in rows.chunks_exact(8) {
+        let count = u32::from_be_bytes(field(STTS, row, 0)?);
+        let delta = u32::from_be_bytes(field(STTS, row, 4)?);
+        total = total.saturating_add(u64::from(count).saturating_mul(u64::from(delta)));
+        longest = longest.max(delta);
+    }
+    Ok((total, longest))
 }
 
-/// Every chunk begins inside the file (`stco` or `co64`, 8.7.5).
-fn check_chunks(stbl: &[u8], file_length: u64) -> Result<(), Mp4Error> {
-    let outside = |box_type| {
-        Err(Mp4Error::Invalid {
-            box_type,
-            rule: "a chunk begins behind the end of the file",
-        })
-    };
+/// Every chunk begins inside of the media (`stco` or `co64`, 8.7.5).
+fn check_chunks(stbl: &[u8], media: &[Range<u64>]) -> Result<(), Mp4Error> {
     const STCO: FourCC = fourcc(b"stco");
     const CO64: FourCC = fourcc(b"co64");
-    if let Some(stco) = find(fourcc(b"stbl"), stbl, STCO)? {
-        let (_, offsets) = table(STCO, stco, 4)?;
-        let mut offsets = offsets
-            .chunks_exact(4)
-            .filter_map(|offset| offset.first_chunk::<4>());
-        return match offsets.any(|offset| u64::from(u32::from_be_bytes(*offset)) >= file_length) {
-            true => outside(STCO),
-            false => Ok(()),
-        };
+    // A chunk of empty samples may begin at the very end.
+    let inside = |offset: u64| {
+        media
+            .iter()
+            .any(|media| media.start <= offset && offset <= media.end)
+    };
+    let (box_type, whole) = match find(fourcc(b"stbl"), stbl, STCO)? {
+        Some(stco) => {
+            let (_, offsets) = table(STCO, stco, 4)?;
+            let mut offsets = offsets
+                .chunks_exact(4)
+                .filter_map(|offset| offset.first_chunk::<4>());
+            (
+                STCO,
+                offsets.all(|offset| inside(u64::from(u32::from_be_bytes(*offset)))),
+            )
+        }
+        None => {
+            let (_, offsets) = table(CO64, require(fourcc(b"stbl"), stbl, CO64)?, 8)?;
+            let mut offsets = offsets
+                .chunks_exact(8)
+                .filter_map(|offset| offset.first_chunk::<8>());
+            (CO64, offsets.all(|offset| inside(u64::from_be_bytes(*offset))))
+        }
+    };
+    if whole {
+        return Ok(());
     }
-    let (_, offsets) = table(CO64, require(fourcc(b"stbl"), stbl, CO64)?, 8)?;
-    let mut offsets = offsets
-        .chunks_exact(8)
-        .filter_map(|offset| offset.first_chunk::<8>());
-    match offsets.any(|offset| u64::from_be_bytes(*offset) >= file_length) {
-        true => outside(CO64),
-        false => Ok(()),
-    }
+    Err(Mp4Error::Invalid {
+        box_type,
+        rule: "a chunk begins outside of the media",
+    })
 }
 
 /// A `moov` for tests, built by hand: 2 s of video (50 samples, 1 sync) and of sound.
@@ -294,7 +354,7 @@ pub(super) mod test_movie {
     }
 
     pub(in crate::mp4) fn moov() -> Vec<u8> {
-        moov_with_chunk_at(&boxed(b"stco", &[&be32(&[0, 1, 40])]))
+        moov_with_chunk_at(&boxed(b"stco", &[&be32(&[0, 0])]))
     }
 
     pub(in crate::mp4) fn moov_with_chunk_at(chunks: &[u8]) -> Vec<u8> {
@@ -333,10 +393,11 @@ pub(super) mod test_movie {
     #[test]
     fn a_movie_is_summed_up() {
         use super::*;
-        let movie = Movie::read(&moov(), true, 1000).expect("valid");
+        let movie = Movie::read(&moov(), true, &[900..1000]).expect("valid");
         assert_eq!(movie.duration_seconds, 2.0);
         assert_eq!(movie.video_sync_samples(), 1);
         assert_eq!(movie.longest_picture_seconds(), 0.44);
+        assert_eq!(movie.video_seconds(), 2.4);
         let [video, audio] = &movie.tracks[..] else {
             panic!("two tracks")
         };
@@ -355,10 +416,18 @@ pub(super) mod test_movie {
     #[test]
     fn media_behind_the_end_of_the_file_is_noticed() {
         use super::*;
-        assert!(Movie::read(&moov(), true, 81).is_err(), "82 sample bytes in 81");
+        assert!(
+            Movie::read(&moov(), true, &[900..981]).is_err(),
+            "82 sample bytes in 81"
+        );
+        assert!(Movie::read(&moov(), true, &[900..940, 950..992]).is_ok());
         let far = moov_with_chunk_at(&boxed(b"co64", &[&be32(&[0, 1, 1, 0])]));
-        assert!(Movie::read(&far, true, 1000).is_err());
+        assert!(Movie::read(&far, true, &[900..1000]).is_err());
+        let early = moov_with_chunk_at(&boxed(b"stco", &[&be32(&[0, 1, 899])]));
+        assert!(Movie::read(&early, true, &[900..1000]).is_err());
+        let whole = moov_with_chunk_at(&boxed(b"stco", &[&be32(&[0, 2, 900, 1000])]));
+        assert!(Movie::read(&whole, true, &[900..1000]).is_ok());
         let wild = moov_with_chunk_at(&boxed(b"stco", &[&be32(&[0, u32::MAX])]));
-        assert!(Movie::read(&wild, true, 1000).is_err());
+        assert!(Movie::read(&wild, true, &[900..1000]).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! Walks the top-level boxes of a clip that arrives in pieces.
 
+use std::ops::Range;
+
 use super::error::Mp4Error;
 use super::header::{BoxHeader, Extent, FourCC};
 use super::movie::Movie;
@@ -15,6 +17,9 @@ const MOOF: FourCC = FourCC(*b"moof");
 /// 7 MB of sample tables; twice that is still a small part of a 256 MB function.
 pub const MAX_MOOV_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Most `mdat`s of a file; a clip has one, and a file that has more is searched chunk by chunk.
+const MAX_MDATS: usize = 16;
+
 /// Watches the bytes of an MP4 go by.
 #[derive(Debug)]
 pub struct Scanner {
@@ -24,7 +29,8 @@ pub struct Scanner {
     moov: Option<Vec<u8>>,
     moov_first: bool,
     ftyp_seen: bool,
-    mdat_seen: bool,
+    /// Where the payloads of the `mdat`s lie.
+    media: Vec<Range<u64>>,
 }
 
 #[derive(Debug)]
@@ -63,7 +69,7 @@ impl Scanner {
             moov: None,
             moov_first: false,
             ftyp_seen: false,
-            mdat_seen: false,
+            media: Vec::new(),
         }
     }
 
@@ -137,11 +143,15 @@ impl Scanner {
         }
     }
 
-    /// Takes all [`skippable`](Self::skippable) bytes for seen.
-    pub fn skip(&mut self) {
-        if let Phase::Pass { remaining, .. } = self.phase {
-            self.position += remaining;
-            self.phase = BETWEEN_BOXES;
+    /// Takes `bytes`, at most as many as are [`skippable`](Self::skippable), for seen.
+    pub fn skip(&mut self, bytes: u64) {
+        if let Phase::Pass { remaining, .. } = &mut self.phase {
+            let skipped = bytes.min(*remaining);
+            *remaining -= skipped;
+            if *remaining == 0 {
+                self.phase = BETWEEN_BOXES;
+            }
+            self.position = self.position.saturating_add(skipped);
         }
     }
 
@@ -172,13 +182,37 @@ impl Scanner {
                 });
             }
         }
-        for (seen, box_type) in [(self.ftyp_seen, FTYP), (self.mdat_seen, MDAT)] {
+        let mut media = self.media;
+        if let (Phase::PassToEnd, Some(last)) = (&self.phase, media.last_mut()) {
+            last.end = self.position;
+        }
+        for (seen, box_type) in [(self.ftyp_seen, FTYP), (!media.is_empty(), MDAT)] {
             if !seen {
                 return Err(Mp4Error::Missing { box_type });
             }
         }
         let moov = self.moov.ok_or(Mp4Error::Missing { box_type: MOOV })?;
-        Movie::read(&moov, self.moov_first, self.position)
+        Movie::read(&moov, self.moov_first, &media)
+    }
+
+    /// Notes where the payload of an `mdat` lies, whose header ends with the next byte.
+    fn begin_media(&mut self, extent: Extent) -> Result<(), Mp4Error> {
+        if self.media.len() == MAX_MDATS {
+            return Err(Mp4Error::Unsupported {
+                box_type: MDAT,
+                what: "so many of them",
+            });
+        }
+        let start = self.position.saturating_add(1);
+        let end = match extent {
+            Extent::Payload(length) => start.checked_add(length).ok_or(Mp4Error::Invalid {
+                box_type: MDAT,
+                rule: "it ends behind every possible file",
+            })?,
+            Extent::ToEnd => start,
+        };
+        self.media.push(start..end);
+        Ok(())
     }
 
     fn enter(&mut self, header: BoxHeader) -> Result<(), Mp4Error> {
@@ -191,7 +225,7 @@ impl Scanner {
         }
         match box_type {
             FTYP => self.ftyp_seen = true,
-            MDAT => self.mdat_seen = true,
+            MDAT => self.begin_media(header.extent)?,
             MOOF => {
                 return Err(Mp4Error::Unsupported {
                     box_type,
@@ -221,7 +255,7 @@ impl Scanner {
                         what: "an empty moov, or one of more than 16 MiB",
                     });
                 }
-                self.moov_first = !self.mdat_seen;
+                self.moov_first = self.media.is_empty();
                 // Not allocated at once: a size is only a claim until the bytes are there.
                 Phase::Keep {
                     kept: Vec::new(),
@@ -311,6 +345,27 @@ mod tests {
     }
 
     #[test]
+    fn media_that_is_too_small_is_noticed() {
+        let file = [
+            boxed(b"ftyp", b"isom"),
+            boxed(b"moov", &moov()),
+            boxed(b"mdat", &[7; 81]),
+        ]
+        .concat();
+        assert!(scan(&file).is_err());
+    }
+
+    #[test]
+    fn a_size_beyond_all_files_is_refused() {
+        let huge = [b"\0\0\0\x01mdat".as_slice(), &u64::MAX.to_be_bytes()].concat();
+        assert!(
+            Scanner::new()
+                .push(&[boxed(b"ftyp", b"isom"), huge].concat())
+                .is_err()
+        );
+    }
+
+    #[test]
     fn media_can_be_skipped() {
         let file = [
             boxed(b"ftyp", b"isom"),
@@ -322,7 +377,7 @@ mod tests {
         let mut scanner = Scanner::new();
         scanner.push(&file[..media]).expect("valid");
         assert_eq!(scanner.skippable(), 600);
-        scanner.skip();
+        scanner.skip(scanner.skippable());
         assert_eq!(scanner.position(), media as u64 + 600);
         scanner.push(&file[media + 600..]).expect("valid");
         assert!(scanner.has_moov());
@@ -335,10 +390,17 @@ mod tests {
             boxed(b"ftyp", b"isom"),
             boxed(b"moov", &moov()),
             b"\0\0\0\0mdat".to_vec(),
-            vec![7; 600],
+            vec![7; 82],
         ]
         .concat();
         assert!(scan(&file).is_ok());
+        for length in 0..file.len() {
+            assert!(
+                scan(&file[..length]).is_err(),
+                "cut at {length} of {}",
+                file.len()
+            );
+        }
     }
 
     proptest! {

@@ -4,15 +4,17 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, ServerSideEncryption};
+use bytes::BytesMut;
 
-use super::UploadError;
-use super::parts::{State, Upload};
+use super::parts::{Creation, Landing, Upload};
+use super::{Store, Target, UploadError};
 use crate::backoff::Backoff;
+use crate::call::CallError;
 use crate::error::chain;
 
 /// How far the clocks of S3 and of this function may be apart, where an upload is looked for by the
 /// time at which it was created.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 impl Upload {
     /// Creates the multipart upload, and tries again itself: the SDK would make a second upload where
@@ -20,86 +22,106 @@ impl Upload {
     pub(super) async fn create(&mut self) -> Result<String, UploadError> {
         let mut backoff = Backoff::new(self.store.transfer.retries);
         loop {
-            let error = match self.try_create().await {
-                Ok(upload_id) => return Ok(upload_id),
+            self.creating = Some(Creation {
+                task: tokio::spawn(create(self.store.clone(), self.target.clone())),
+                since: SystemTime::now(),
+            });
+            let error = match self.created().await {
+                Ok(Some(upload_id)) => {
+                    tracing::info!(
+                        upload_id,
+                        part_bytes = self.part_bytes,
+                        "multipart upload created"
+                    );
+                    self.upload_id = Some(upload_id.clone());
+                    return Ok(upload_id);
+                }
+                Ok(None) => continue,
                 Err(error) => error,
             };
-            if let State::Creating { since } = self.state {
-                if let Err(unknown) = self.abort_created_since(since).await {
-                    tracing::warn!(
-                        error = chain(&unknown),
-                        "it is not known whether there is an upload"
-                    );
-                    return Err(error);
-                }
-                self.state = State::Local;
-            }
-            let (true, Some(wait)) = (error.may_pass(), backoff.next(fastrand::f64())) else {
+            let may_pass = error.call().is_some_and(CallError::may_pass);
+            let wait = backoff
+                .next(fastrand::f64())
+                .filter(|wait| may_pass && self.target.walls.have_time_for(*wait));
+            let Some(wait) = wait else {
                 return Err(error);
             };
-            let retry = backoff.made();
+            let error = chain(&error);
             tracing::warn!(
-                error = chain(&error),
-                retry,
+                error,
+                retry = backoff.made(),
                 wait_ms = wait.as_millis(),
                 "asking again"
             );
+            self.store.tally.failed(error);
+            self.store.tally.retried();
             tokio::time::sleep(wait).await;
         }
     }
 
-    async fn try_create(&mut self) -> Result<String, UploadError> {
-        let destination = &self.target.destination;
-        let keeping = &self.store.keeping;
-        self.state = State::Creating {
-            since: SystemTime::now(),
+    /// Waits for the answer to a `CreateMultipartUpload`, if one is awaited. Where none comes, looks
+    /// for the upload that may have been made all the same, and aborts it.
+    async fn created(&mut self) -> Result<Option<String>, UploadError> {
+        let Some(creation) = &mut self.creating else {
+            return Ok(None);
         };
-        let output = self
-            .store
-            .client
-            .create_multipart_upload()
-            .bucket(&destination.bucket)
-            .key(&destination.key)
-            .content_type(&self.target.content_type)
-            .set_metadata(Some(self.target.metadata.iter().cloned().collect()))
-            .set_tagging(self.target.tagging())
-            .set_storage_class(destination.storage_class.map(|class| class.as_str().into()))
-            .set_server_side_encryption(keeping.kms_key_id.as_ref().map(|_| ServerSideEncryption::AwsKms))
-            .set_ssekms_key_id(keeping.kms_key_id.clone())
-            .set_expected_bucket_owner(keeping.bucket_owner.clone())
-            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
-            .checksum_type(ChecksumType::FullObject)
-            .customize()
-            .config_override(aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled()))
-            .send()
-            .await;
-        let output = output.map_err(|error| {
-            let error = UploadError::of("CreateMultipartUpload", error);
-            // What S3 has refused, and what was never sent, is not there. A failure of S3 may come
-            // after the upload was made.
-            let refused = error
-                .status()
-                .is_some_and(|status| status < 500 || error.is_throttling());
-            if refused || matches!(error, UploadError::NotSent { .. }) {
-                self.state = State::Local;
+        let since = creation.since;
+        let lost = |lost| {
+            Err(UploadError::TaskLost {
+                source: Box::new(lost),
+            })
+        };
+        let created = (&mut creation.task).await.unwrap_or_else(lost);
+        self.creating = None;
+        let error = match created {
+            Ok(upload_id) => return Ok(Some(upload_id)),
+            Err(error) => error,
+        };
+        if error.is_ambiguous() {
+            tracing::warn!(
+                error = chain(&error),
+                "it is not known whether there is an upload; looking for one"
+            );
+            if let Err(unknown) = self.abort_created_since(since).await {
+                let destination = &self.target.destination;
+                tracing::error!(
+                    error = chain(&unknown),
+                    bucket = destination.bucket,
+                    key = destination.key,
+                    "an unfinished upload may be left behind"
+                );
             }
-            error
-        })?;
-        let upload_id = output.upload_id.unwrap_or_default();
-        tracing::info!(
-            upload_id,
-            part_bytes = self.part_bytes,
-            "multipart upload created"
-        );
-        self.state = State::Open {
-            upload_id: upload_id.clone(),
-        };
-        Ok(upload_id)
+        }
+        Err(error)
+    }
+
+    /// Gives the upload up and removes what there is of it in S3.
+    ///
+    /// # Errors
+    ///
+    /// If S3 did not confirm that nothing is left. The bucket's lifecycle rule for unfinished
+    /// uploads has to clean up then.
+    pub async fn abandon(&mut self) -> Result<(), UploadError> {
+        self.in_flight.shutdown().await;
+        self.filling = BytesMut::new();
+        if let Landing::Pending(call) = &self.landing {
+            call.abort();
+        }
+        match self.created().await {
+            Ok(Some(upload_id)) => self.upload_id = Some(upload_id),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(error = chain(&error), "the upload was not created"),
+        }
+        if let Some(upload_id) = self.upload_id.clone() {
+            self.abort(&upload_id).await?;
+            self.upload_id = None;
+        }
+        Ok(())
     }
 
     /// Aborts until S3 says that nothing is left: a part that was on its way when the upload was
     /// aborted may survive. Source: S3 API reference, `AbortMultipartUpload`.
-    pub(super) async fn abort(&self, upload_id: &str) -> Result<(), UploadError> {
+    async fn abort(&self, upload_id: &str) -> Result<(), UploadError> {
         const TRIES: usize = 3;
         let destination = &self.target.destination;
         for _ in 0..TRIES {
@@ -111,10 +133,13 @@ impl Upload {
                 .key(&destination.key)
                 .upload_id(upload_id)
                 .set_expected_bucket_owner(self.store.keeping.bucket_owner.clone())
+                .customize()
+                .interceptor(self.store.watch())
+                .config_override(self.store.hurry())
                 .send()
                 .await;
             if let Err(error) = aborted {
-                let error = UploadError::of("AbortMultipartUpload", error);
+                let error = UploadError::Call(CallError::of("AbortMultipartUpload", error));
                 if error.is_vanished() {
                     return Ok(());
                 }
@@ -129,12 +154,15 @@ impl Upload {
                 .upload_id(upload_id)
                 .max_parts(1)
                 .set_expected_bucket_owner(self.store.keeping.bucket_owner.clone())
+                .customize()
+                .interceptor(self.store.watch())
+                .config_override(self.store.hurry())
                 .send()
                 .await;
             match left {
                 Ok(_) => tracing::warn!(upload_id, "the upload has survived its abort; aborting again"),
                 Err(error) => {
-                    let error = UploadError::of("ListParts", error);
+                    let error = UploadError::Call(CallError::of("ListParts", error));
                     return if error.is_vanished() { Ok(()) } else { Err(error) };
                 }
             }
@@ -146,10 +174,10 @@ impl Upload {
         })
     }
 
-    /// Aborts what a `CreateMultipartUpload` may have made whose answer did not come: uploads to
-    /// this very key that began after the call was sent. One of a concurrent export may be among
-    /// them; it then starts over, which is better than parts that nobody will ever complete.
-    pub(super) async fn abort_created_since(&self, since: SystemTime) -> Result<(), UploadError> {
+    /// Aborts the uploads to this very key that began from just before `since` on. One of a concurrent
+    /// export of the same clip may be among them; it then starts over, which is better than parts that
+    /// nobody will ever complete.
+    async fn abort_created_since(&self, since: SystemTime) -> Result<(), UploadError> {
         let destination = &self.target.destination;
         let since = since.checked_sub(CLOCK_SKEW).unwrap_or(since);
         let uploads = self
@@ -159,9 +187,12 @@ impl Upload {
             .bucket(&destination.bucket)
             .prefix(&destination.key)
             .set_expected_bucket_owner(self.store.keeping.bucket_owner.clone())
+            .customize()
+            .interceptor(self.store.watch())
+            .config_override(self.store.hurry())
             .send()
             .await
-            .map_err(|error| UploadError::of("ListMultipartUploads", error))?;
+            .map_err(|error| UploadError::Call(CallError::of("ListMultipartUploads", error)))?;
         for upload in uploads.uploads() {
             let recent = upload
                 .initiated()
@@ -177,4 +208,33 @@ impl Upload {
         }
         Ok(())
     }
+}
+
+async fn create(store: Store, target: Target) -> Result<String, UploadError> {
+    let (destination, keeping) = (&target.destination, &store.keeping);
+    let output = store
+        .client
+        .create_multipart_upload()
+        .bucket(&destination.bucket)
+        .key(&destination.key)
+        .content_type(&target.content_type)
+        .set_metadata(Some(target.metadata.iter().cloned().collect()))
+        .set_tagging(target.tagging())
+        .set_storage_class(destination.storage_class.map(|class| class.as_str().into()))
+        .set_server_side_encryption(keeping.kms_key_id.as_ref().map(|_| ServerSideEncryption::AwsKms))
+        .set_ssekms_key_id(keeping.kms_key_id.clone())
+        .set_expected_bucket_owner(keeping.bucket_owner.clone())
+        .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+        .checksum_type(ChecksumType::FullObject)
+        .customize()
+        .interceptor(store.watch())
+        .config_override(aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled()))
+        .send()
+        .await
+        .map_err(|error| UploadError::Call(CallError::of("CreateMultipartUpload", error)))?;
+    output.upload_id.ok_or(UploadError::Evidence {
+        what: "no upload id",
+        sent: "CreateMultipartUpload".to_owned(),
+        held: "an upload".to_owned(),
+    })
 }

@@ -4,6 +4,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::event::{Destination, ExportRequest, IfExists};
+use crate::walls::Walls;
 
 /// What an object is to become.
 #[derive(Debug, Clone)]
@@ -18,18 +19,27 @@ pub struct Target {
     pub overwrite: bool,
     /// Bytes that the object will have at most; decides the size of its parts.
     pub expected_bytes: u64,
+    /// When to stop trying.
+    pub walls: Walls,
 }
 
 impl Target {
     /// The object that a request asks for, written by the export `export_id`.
     #[must_use]
-    pub fn of(request: &ExportRequest, export_id: &str, content_type: String, expected_bytes: u64) -> Self {
+    pub fn of(
+        request: &ExportRequest,
+        export_id: &str,
+        content_type: String,
+        expected_bytes: u64,
+        walls: Walls,
+    ) -> Self {
         Self {
             destination: request.destination.clone(),
             metadata: request.object_metadata(export_id),
             content_type,
             overwrite: request.if_exists == IfExists::Overwrite,
             expected_bytes,
+            walls,
         }
     }
 

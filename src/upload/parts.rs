@@ -1,17 +1,16 @@
-//! One object on its way into S3: parts, checksum, and the choice between completing and abandoning.
+//! One object on its way into S3: parts, checksum, and making the object out of them.
 
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOutput;
-use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
 use bytes::{Bytes, BytesMut};
 use crc_fast::CrcAlgorithm::Crc64Nvme;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::size::{MAX_PARTS, part_bytes};
 use super::{Store, Stored, Target, UploadError};
+use crate::call::CallError;
 
 /// How long S3 may take to put an object together from its parts. It keeps the connection alive
 /// with white space meanwhile. Source: S3 API reference, `CompleteMultipartUpload`.
@@ -20,41 +19,61 @@ const COMPLETE_TIMEOUT: Duration = Duration::from_secs(300);
 /// An object on its way.
 ///
 /// Call [`write`](Self::write) for every piece, then [`complete`](Self::complete). Whatever fails,
-/// and whenever a future of either is dropped, call [`abandon`](Self::abandon): dropping an upload
-/// sends nothing, and S3 would keep its parts, and bill them.
+/// and whenever a future of either is dropped, call [`finish`](Self::finish) if the upload
+/// [`is_landing`](Self::is_landing), and then [`abandon`](Self::abandon): dropping an upload sends
+/// nothing, and S3 would keep its parts, and bill them.
 #[derive(Debug)]
 pub struct Upload {
     pub(super) store: Store,
     pub(super) target: Target,
     pub(super) part_bytes: usize,
     /// The part that is being filled.
-    filling: BytesMut,
-    in_flight: JoinSet<Result<Part, UploadError>>,
+    pub(super) filling: BytesMut,
+    pub(super) in_flight: JoinSet<Result<Part, UploadError>>,
     sent: Vec<Part>,
     parts: usize,
     /// Bytes taken so far.
     position: u64,
     /// CRC-64/NVME of the parts cut so far.
     checksum: u64,
-    pub(super) state: State,
+    /// The call that creates the multipart upload, while its answer has not come. It runs by
+    /// itself, so that dropping whoever waits for it loses no upload.
+    pub(super) creating: Option<Creation>,
+    /// The multipart upload, while it is neither completed nor aborted.
+    pub(super) upload_id: Option<String>,
+    pub(super) landing: Landing,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
-    /// S3 knows nothing yet.
-    Local,
-    /// `CreateMultipartUpload` is on its way; S3 may or may not have made an upload.
-    Creating { since: SystemTime },
-    /// There is a multipart upload.
-    Open { upload_id: String },
-    /// The object is being made; it may or may not be there.
-    Landing { upload_id: Option<String> },
-    /// The object is there, or everything is cleaned up.
-    Settled,
+/// A `CreateMultipartUpload` on its way.
+#[derive(Debug)]
+pub(super) struct Creation {
+    pub(super) task: JoinHandle<Result<String, UploadError>>,
+    pub(super) since: SystemTime,
+}
+
+/// How far the object is from being there.
+#[derive(Debug)]
+pub(super) enum Landing {
+    /// The call that makes it was not sent.
+    NotBegun,
+    /// The call is on its way. It runs by itself, as that of a [`Creation`].
+    Pending(JoinHandle<Result<Held, UploadError>>),
+    /// The call failed; the object may be there all the same.
+    Failed,
+    /// S3 has said that the object is there.
+    Done,
+}
+
+/// What S3 says of an object that it has just made.
+#[derive(Debug)]
+pub(super) struct Held {
+    checksum: Option<String>,
+    etag: Option<String>,
+    version_id: Option<String>,
 }
 
 #[derive(Debug, Clone)]
-struct Part {
+pub(super) struct Part {
     number: usize,
     bytes: usize,
     etag: Option<String>,
@@ -73,7 +92,9 @@ impl Upload {
             parts: 0,
             position: 0,
             checksum: 0,
-            state: State::Local,
+            creating: None,
+            upload_id: None,
+            landing: Landing::NotBegun,
         }
     }
 
@@ -83,11 +104,32 @@ impl Upload {
         self.position
     }
 
+    /// Id of the multipart upload, if there is one in S3.
+    #[must_use]
+    pub fn upload_id(&self) -> Option<&str> {
+        self.upload_id.as_deref()
+    }
+
+    /// Whether the call that makes the object is on its way.
+    #[must_use]
+    pub fn is_landing(&self) -> bool {
+        matches!(self.landing, Landing::Pending(_))
+    }
+
     /// Whether the object may be there although nobody said so: the call that makes it was sent
     /// and its answer did not come.
     #[must_use]
     pub fn may_have_landed(&self) -> bool {
-        matches!(self.state, State::Landing { .. })
+        matches!(self.landing, Landing::Pending(_) | Landing::Failed)
+    }
+
+    /// Whether `stored` is, by size and checksum, the object that this upload was to make.
+    #[must_use]
+    pub fn made(&self, stored: &Stored) -> bool {
+        let same = |held: &String| *held == base64(self.checksum);
+        self.may_have_landed()
+            && stored.size_bytes == self.position
+            && stored.checksum_crc64nvme.as_ref().is_none_or(same)
     }
 
     /// Takes the piece that starts at `offset`. Waits while as many parts are on their way as may
@@ -127,53 +169,69 @@ impl Upload {
     /// If a part could not be sent, or S3 refuses: [`UploadError::is_taken`] when there is an object
     /// at the key.
     pub async fn complete(&mut self) -> Result<Stored, UploadError> {
-        let stored = if self.parts == 0 {
-            self.put().await?
+        let call = if self.parts == 0 {
+            tokio::spawn(put(self.store.clone(), self.target.clone(), self.whole()))
         } else {
-            self.put_together().await?
+            let parts = self.all_parts().await?;
+            let upload_id = self.upload_id.clone().ok_or_else(|| self.incomplete())?;
+            let (store, target) = (self.store.clone(), self.target.clone());
+            tokio::spawn(put_together(
+                store,
+                target,
+                upload_id,
+                parts,
+                self.position,
+                base64(self.checksum),
+            ))
         };
-        self.state = State::Settled;
-        Ok(stored)
+        self.landing = Landing::Pending(call);
+        self.finish().await
     }
 
-    /// Gives the upload up and removes what there is of it in S3.
+    /// Waits for the call that makes the object.
     ///
     /// # Errors
     ///
-    /// If S3 did not confirm that nothing is left. The bucket's lifecycle rule for unfinished
-    /// uploads has to clean up then.
-    pub async fn abandon(&mut self) -> Result<(), UploadError> {
-        self.in_flight.shutdown().await;
-        self.filling = BytesMut::new();
-        match self.state.clone() {
-            State::Local | State::Settled | State::Landing { upload_id: None } => {}
-            State::Creating { since } => self.abort_created_since(since).await?,
-            State::Open { upload_id }
-            | State::Landing {
-                upload_id: Some(upload_id),
-            } => self.abort(&upload_id).await?,
-        }
-        self.state = State::Settled;
-        Ok(())
+    /// As [`complete`](Self::complete).
+    pub async fn finish(&mut self) -> Result<Stored, UploadError> {
+        let Landing::Pending(call) = &mut self.landing else {
+            return Err(self.incomplete());
+        };
+        let held = call.await.unwrap_or_else(|lost| {
+            Err(UploadError::TaskLost {
+                source: Box::new(lost),
+            })
+        });
+        self.landing = if held.is_ok() {
+            Landing::Done
+        } else {
+            Landing::Failed
+        };
+        let held = held?;
+        self.upload_id = None;
+        self.verified(held)
     }
 
     async fn send_part(&mut self) -> Result<(), UploadError> {
-        let upload_id = match &self.state {
-            State::Open { upload_id } => upload_id.clone(),
-            _ => self.create().await?,
+        let upload_id = match &self.upload_id {
+            Some(upload_id) => upload_id.clone(),
+            None => self.create().await?,
         };
         while self.in_flight.len() >= self.store.transfer.uploads.get() {
-            self.landed().await?;
+            self.arrived().await?;
         }
-        let body = std::mem::take(&mut self.filling).freeze();
         let number = self.parts.saturating_add(1);
         if number > MAX_PARTS {
             return Err(UploadError::TooManyParts {
                 part_bytes: self.part_bytes,
             });
         }
+        let body = std::mem::take(&mut self.filling).freeze();
         let checksum = crc_fast::checksum(Crc64Nvme, &body);
-        self.checksum = self.extended_checksum(checksum, body.len());
+        self.checksum = match self.parts {
+            0 => checksum,
+            _ => crc_fast::checksum_combine(Crc64Nvme, self.checksum, checksum, body.len() as u64),
+        };
         self.parts = number;
         let sending = send_part(
             self.store.clone(),
@@ -188,75 +246,34 @@ impl Upload {
     }
 
     /// Waits for one part to have been sent.
-    async fn landed(&mut self) -> Result<(), UploadError> {
+    async fn arrived(&mut self) -> Result<(), UploadError> {
         match self.in_flight.join_next().await {
             None => Ok(()),
             Some(Ok(part)) => {
                 self.sent.push(part?);
                 Ok(())
             }
-            Some(Err(lost)) => Err(UploadError::PartLost {
+            Some(Err(lost)) => Err(UploadError::TaskLost {
                 source: Box::new(lost),
             }),
         }
     }
 
-    fn extended_checksum(&self, of_part: u64, bytes: usize) -> u64 {
-        if self.parts == 0 {
-            of_part
-        } else {
-            crc_fast::checksum_combine(Crc64Nvme, self.checksum, of_part, bytes as u64)
-        }
-    }
-
-    async fn put(&mut self) -> Result<Stored, UploadError> {
+    /// The body of an object that fits into one part.
+    fn whole(&mut self) -> Bytes {
         let body = std::mem::take(&mut self.filling).freeze();
-        let bytes = body.len();
         self.checksum = crc_fast::checksum(Crc64Nvme, &body);
-        let destination = &self.target.destination;
-        let keeping = &self.store.keeping;
-        self.state = State::Landing { upload_id: None };
-        let put = self
-            .store
-            .client
-            .put_object()
-            .bucket(&destination.bucket)
-            .key(&destination.key)
-            .content_type(&self.target.content_type)
-            .content_length(i64::try_from(bytes).unwrap_or(i64::MAX))
-            .set_metadata(Some(self.target.metadata.iter().cloned().collect()))
-            .set_tagging(self.target.tagging())
-            .set_storage_class(destination.storage_class.map(|class| class.as_str().into()))
-            .set_server_side_encryption(keeping.kms_key_id.as_ref().map(|_| ServerSideEncryption::AwsKms))
-            .set_ssekms_key_id(keeping.kms_key_id.clone())
-            .set_expected_bucket_owner(keeping.bucket_owner.clone())
-            .set_if_none_match(self.if_none_match())
-            .checksum_crc64_nvme(base64(self.checksum))
-            .body(ByteStream::from(body))
-            .customize()
-            .config_override(self.store.part_timeout(bytes));
-        let put = if self.store.sign_payload {
-            put
-        } else {
-            put.disable_payload_signing()
-        };
-        let output: PutObjectOutput = put
-            .send()
-            .await
-            .map_err(|error| UploadError::of("PutObject", error))?;
-        self.verified(output.checksum_crc64_nvme, output.e_tag, output.version_id)
+        body
     }
 
-    async fn put_together(&mut self) -> Result<Stored, UploadError> {
+    /// Sends what is left and waits for all parts; what completes the upload is the proof that none is missing.
+    async fn all_parts(&mut self) -> Result<CompletedMultipartUpload, UploadError> {
         if !self.filling.is_empty() {
             self.send_part().await?;
         }
         while !self.in_flight.is_empty() {
-            self.landed().await?;
+            self.arrived().await?;
         }
-        let State::Open { upload_id } = self.state.clone() else {
-            return Err(self.incomplete());
-        };
         self.sent.sort_unstable_by_key(|part| part.number);
         let bytes: u64 = self.sent.iter().map(|part| part.bytes as u64).sum();
         let consecutive = self
@@ -274,31 +291,9 @@ impl Upload {
                 .checksum_crc64_nvme(&part.checksum)
                 .build()
         });
-        let parts = CompletedMultipartUpload::builder()
+        Ok(CompletedMultipartUpload::builder()
             .set_parts(Some(parts.collect()))
-            .build();
-        self.state = State::Landing {
-            upload_id: Some(upload_id.clone()),
-        };
-        let output: CompleteMultipartUploadOutput = self
-            .store
-            .client
-            .complete_multipart_upload()
-            .bucket(&self.target.destination.bucket)
-            .key(&self.target.destination.key)
-            .upload_id(upload_id)
-            .multipart_upload(parts)
-            .checksum_crc64_nvme(base64(self.checksum))
-            .checksum_type(ChecksumType::FullObject)
-            .mpu_object_size(i64::try_from(self.position).unwrap_or(i64::MAX))
-            .set_if_none_match(self.if_none_match())
-            .set_expected_bucket_owner(self.store.keeping.bucket_owner.clone())
-            .customize()
-            .config_override(self.store.attempt_timeout(COMPLETE_TIMEOUT))
-            .send()
-            .await
-            .map_err(|error| UploadError::of("CompleteMultipartUpload", error))?;
-        self.verified(output.checksum_crc64_nvme, output.e_tag, output.version_id)
+            .build())
     }
 
     fn incomplete(&self) -> UploadError {
@@ -309,31 +304,103 @@ impl Upload {
         }
     }
 
-    fn if_none_match(&self) -> Option<String> {
-        (!self.target.overwrite).then(|| "*".to_owned())
-    }
-
-    fn verified(
-        &self,
-        held: Option<String>,
-        etag: Option<String>,
-        version_id: Option<String>,
-    ) -> Result<Stored, UploadError> {
+    fn verified(&self, held: Held) -> Result<Stored, UploadError> {
         let sent = base64(self.checksum);
-        if let Some(held) = held.filter(|held| *held != sent) {
-            return Err(UploadError::Evidence {
-                what: "CRC-64/NVME",
-                sent,
-                held,
-            });
+        match &held.checksum {
+            None => tracing::warn!(sent, "S3 has not said which checksum it holds"),
+            Some(held) if *held != sent => {
+                return Err(UploadError::Evidence {
+                    what: "CRC-64/NVME",
+                    sent,
+                    held: held.clone(),
+                });
+            }
+            Some(_) => {}
         }
         Ok(Stored {
             size_bytes: self.position,
-            etag,
-            version_id,
-            checksum_crc64nvme: Some(sent),
+            etag: held.etag,
+            version_id: held.version_id,
+            checksum_crc64nvme: held.checksum,
         })
     }
+}
+
+impl Target {
+    fn if_none_match(&self) -> Option<String> {
+        (!self.overwrite).then(|| "*".to_owned())
+    }
+}
+
+async fn put(store: Store, target: Target, body: Bytes) -> Result<Held, UploadError> {
+    let bytes = body.len();
+    let (destination, keeping) = (&target.destination, &store.keeping);
+    let call = store
+        .client
+        .put_object()
+        .bucket(&destination.bucket)
+        .key(&destination.key)
+        .content_type(&target.content_type)
+        .content_length(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .set_metadata(Some(target.metadata.iter().cloned().collect()))
+        .set_tagging(target.tagging())
+        .set_storage_class(destination.storage_class.map(|class| class.as_str().into()))
+        .set_server_side_encryption(keeping.kms_key_id.as_ref().map(|_| ServerSideEncryption::AwsKms))
+        .set_ssekms_key_id(keeping.kms_key_id.clone())
+        .set_expected_bucket_owner(keeping.bucket_owner.clone())
+        .set_if_none_match(target.if_none_match())
+        .checksum_crc64_nvme(base64(crc_fast::checksum(Crc64Nvme, &body)))
+        .body(ByteStream::from(body))
+        .customize()
+        .interceptor(store.watch())
+        .config_override(store.part_timeout(bytes));
+    let call = if store.sign_payload {
+        call
+    } else {
+        call.disable_payload_signing()
+    };
+    let output = call
+        .send()
+        .await
+        .map_err(|error| UploadError::Call(CallError::of("PutObject", error)))?;
+    Ok(Held {
+        checksum: output.checksum_crc64_nvme,
+        etag: output.e_tag,
+        version_id: output.version_id,
+    })
+}
+
+async fn put_together(
+    store: Store,
+    target: Target,
+    upload_id: String,
+    parts: CompletedMultipartUpload,
+    bytes: u64,
+    checksum: String,
+) -> Result<Held, UploadError> {
+    let output = store
+        .client
+        .complete_multipart_upload()
+        .bucket(&target.destination.bucket)
+        .key(&target.destination.key)
+        .upload_id(upload_id)
+        .multipart_upload(parts)
+        .checksum_crc64_nvme(checksum)
+        .checksum_type(ChecksumType::FullObject)
+        .mpu_object_size(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .set_if_none_match(target.if_none_match())
+        .set_expected_bucket_owner(store.keeping.bucket_owner.clone())
+        .customize()
+        .interceptor(store.watch())
+        .config_override(store.attempt_timeout(COMPLETE_TIMEOUT))
+        .send()
+        .await
+        .map_err(|error| UploadError::Call(CallError::of("CompleteMultipartUpload", error)))?;
+    Ok(Held {
+        checksum: output.checksum_crc64_nvme,
+        etag: output.e_tag,
+        version_id: output.version_id,
+    })
 }
 
 async fn send_part(
@@ -345,7 +412,7 @@ async fn send_part(
     checksum: String,
 ) -> Result<Part, UploadError> {
     let bytes = body.len();
-    let part = store
+    let call = store
         .client
         .upload_part()
         .bucket(&target.destination.bucket)
@@ -357,16 +424,17 @@ async fn send_part(
         .set_expected_bucket_owner(store.keeping.bucket_owner.clone())
         .body(ByteStream::from(body))
         .customize()
+        .interceptor(store.watch())
         .config_override(store.part_timeout(bytes));
-    let part = if store.sign_payload {
-        part
+    let call = if store.sign_payload {
+        call
     } else {
-        part.disable_payload_signing()
+        call.disable_payload_signing()
     };
-    let output = part
+    let output = call
         .send()
         .await
-        .map_err(|error| UploadError::of("UploadPart", error))?;
+        .map_err(|error| UploadError::Call(CallError::of("UploadPart", error)))?;
     tracing::info!(number, bytes, "part uploaded");
     Ok(Part {
         number,

@@ -1,8 +1,9 @@
-//! The deadline of an invocation, and the two walls before it.
+//! The deadline of an invocation, and the walls before it.
 //!
 //! Lambda kills a function at its deadline, and nothing after that can clean up. So the work ends
-//! at a first wall, some seconds earlier; what is left then is for abandoning the upload, and that
-//! ends at a second wall, so that the answer still gets out.
+//! at a first wall, some seconds earlier. A call that is making the object just then may go on to a
+//! second wall; what is left is for abandoning the upload, and that ends at a third, so that the
+//! answer still gets out.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,8 +12,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::Error;
 
-/// Time kept for cleaning up: a handful of calls to S3, each of which may have to be made again.
-const CLEANUP: Duration = Duration::from_secs(5);
+/// Time kept from the first wall on.
+const CLEANUP: Duration = Duration::from_secs(8);
+
+/// Time kept from the second wall on: a handful of calls to S3, whose tries end after a second.
+const ABANDON: Duration = Duration::from_secs(5);
 
 /// Time kept for the answer.
 const ANSWER: Duration = Duration::from_millis(300);
@@ -25,19 +29,21 @@ const LEAST: Duration = Duration::from_secs(1);
 pub struct Walls {
     budget: Duration,
     work_ends: Option<Instant>,
+    landing_ends: Option<Instant>,
     cleanup_ends: Option<Instant>,
 }
 
 impl Walls {
     /// The walls of an invocation that is killed in `remaining`; `None` where nobody kills it.
     ///
-    /// A quarter of the time is kept for cleaning up where that is less than five seconds.
+    /// A quarter of the time is kept for cleaning up where that is less than eight seconds.
     #[must_use]
     pub fn new(remaining: Option<Duration>) -> Self {
         let Some(remaining) = remaining else {
             return Self {
                 budget: Duration::MAX,
                 work_ends: None,
+                landing_ends: None,
                 cleanup_ends: None,
             };
         };
@@ -46,6 +52,7 @@ impl Walls {
         Self {
             budget: remaining,
             work_ends: at(CLEANUP.min(remaining / 4)),
+            landing_ends: at(ABANDON.min(remaining / 6)),
             cleanup_ends: at(ANSWER.min(remaining / 8)),
         }
     }
@@ -72,7 +79,26 @@ impl Walls {
         self.until(self.work_ends, stage, work).await
     }
 
-    /// Runs `cleanup` up to the second wall.
+    /// Whether there is time for `wait` and something after it before the first wall.
+    #[must_use]
+    pub fn have_time_for(&self, wait: Duration) -> bool {
+        match (self.work_ends, Instant::now().checked_add(wait)) {
+            (Some(wall), Some(then)) => then < wall,
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
+
+    /// Waits for a call that makes the object, up to the second wall.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Deadline`] at the wall; `landing` is dropped then.
+    pub async fn landing<F: Future>(&self, stage: &'static str, landing: F) -> Result<F::Output, Error> {
+        self.until(self.landing_ends, stage, landing).await
+    }
+
+    /// Runs `cleanup` up to the third wall.
     ///
     /// # Errors
     ///
@@ -96,6 +122,7 @@ impl Walls {
     fn error(&self, stage: &'static str) -> Error {
         Error::Deadline {
             stage,
+            last_failure: None,
             budget_ms: u64::try_from(self.budget.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -114,6 +141,8 @@ mod tests {
             walls.work("working", never()).await,
             Err(Error::Deadline { stage: "working", .. })
         ));
+        assert_eq!(begun.elapsed().as_secs(), 52);
+        assert!(walls.landing("landing", never()).await.is_err());
         assert_eq!(begun.elapsed().as_secs(), 55);
         assert!(walls.cleanup("cleaning", never()).await.is_err());
         assert_eq!(begun.elapsed().as_millis(), 59_700);
@@ -131,6 +160,15 @@ mod tests {
                 .enough_to_start()
                 .is_err()
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_reaches_past_the_wall_is_not_begun() {
+        let walls = Walls::new(Some(Duration::from_secs(60)));
+        assert!(walls.have_time_for(Duration::from_secs(51)));
+        assert!(!walls.have_time_for(Duration::from_secs(52)));
+        assert!(!walls.have_time_for(Duration::MAX));
+        assert!(Walls::new(None).have_time_for(Duration::from_secs(52)));
     }
 
     #[tokio::test(start_paused = true)]
