@@ -8,7 +8,7 @@ HOST ?= 127.0.0.1
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## +/\1\t/' | expand -t 16
 
-FUNCTION := target/release/clip-export
+FUNCTION := $(or $(CARGO_TARGET_DIR),target)/release/clip-export
 
 .PHONY: run
 run:  ## one clip: the real function on EVENT=events/x.json, against AWS's services on loopback
@@ -26,7 +26,7 @@ test: ffmpeg  ## every test
 # The judge of every MP4 that the tests make.
 .PHONY: ffmpeg
 ffmpeg:
-	@command -v ffmpeg ffprobe >/dev/null || { \
+	@{ command -v ffmpeg && command -v ffprobe; } >/dev/null || { \
 		SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq ffmpeg; \
 	} || { echo "Install ffmpeg: the tests play every clip with it."; exit 1; }
@@ -49,9 +49,10 @@ docs:
 
 # The function must hold nothing of the local stack, and no second TLS or HTTP.
 .PHONY: lean
+lean: SHELL := bash
 lean:
-	@! cargo tree --locked --edges normal --package clip-export --prefix none \
-		| grep -E '^(clip-export-local|s3s|shiguredo_mp4|rcgen|aws-lc-rs|aws-lc-sys|openssl|h2 v0.3|hyper v0) '
+	@set -o pipefail; tree=$$(cargo tree --locked --edges normal --package clip-export --prefix none); \
+	! grep -E '^(clip-export-local|s3s|shiguredo_mp4|rcgen|aws-lc-rs|aws-lc-sys|openssl) |^(h2 v0\.3|hyper v0)\.' <<<"$$tree"
 
 # --- What comes from PyPI: checks, and the build for Lambda --------------------------------------
 

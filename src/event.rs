@@ -157,8 +157,12 @@ impl ExportRequest {
     ///
     /// Every fault of the event, each with its field.
     pub fn parse(text: &str, defaults: &Defaults) -> Result<Self, Faults> {
-        let json: Json = serde_json::from_str(text)
-            .map_err(|error| Faults(vec![Fault::new("", format!("the event is not JSON: {error}"))]))?;
+        let json: Json = serde_json::from_str(text).map_err(|error| {
+            Faults(vec![Fault::new(
+                "",
+                format!("the event cannot be read as JSON: {error}"),
+            )])
+        })?;
         let mut reader = Reader::default();
         let request = read(&mut reader, &json, defaults);
         reader.into_result(request)
@@ -217,7 +221,14 @@ fn read(reader: &mut Reader, json: &Json, defaults: &Defaults) -> Option<ExportR
         if_exists,
     };
     let bytes = request.metadata_bytes();
-    if bytes > MAX_METADATA_BYTES {
+    // Metadata that is too large by itself has been told already.
+    let asked: usize = request
+        .destination
+        .metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if bytes > MAX_METADATA_BYTES && asked <= MAX_METADATA_BYTES {
         reader.fault(
             "Destination.Metadata",
             format!(

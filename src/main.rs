@@ -33,9 +33,14 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 /// Hands an event on as one JSON string that holds its text. The runtime would answer what is not
-/// JSON itself, with the name of a type of its own for a label.
+/// JSON itself, with the name of a type of its own for a label. What is not UTF-8 becomes a
+/// replacement character outside of all quotes, which is no JSON either.
 fn event_as_text(mut invocation: LambdaInvocation) -> LambdaInvocation {
-    let text = serde_json::Value::String(String::from_utf8_lossy(&invocation.body).into_owned());
+    let text = match std::str::from_utf8(&invocation.body) {
+        Ok(text) => text.to_owned(),
+        Err(error) => format!("\u{fffd} at byte {}", error.valid_up_to()),
+    };
+    let text = serde_json::Value::String(text);
     invocation.body = text.to_string().into();
     invocation
 }

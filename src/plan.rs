@@ -33,12 +33,6 @@ pub const MAX_FRAGMENT_SECONDS: i64 = 20;
 /// missing its tail.
 pub const SETTLE: SignedDuration = SignedDuration::from_secs(MAX_FRAGMENT_SECONDS + 10);
 
-/// How near to the byte limit a clip has to come before it counts as possibly cut off.
-///
-/// `GetClip` may stop at a fragment boundary, and a fragment can have 50 MB at most but has rarely
-/// more than a few; a twentieth of the limit covers fragments of up to 5 MB.
-const NEAR_BYTE_LIMIT: u64 = MAX_CLIP_BYTES / 20 * 19;
-
 /// Longest time that a picture may stand before it counts as a pause of the camera, in seconds.
 ///
 /// Cameras send a picture a second at least; a gap between two fragments is a reconnect, which takes
@@ -127,7 +121,7 @@ pub struct Answer {
     /// Sync samples of the video track. Every fragment starts with one, so there are at least as
     /// many sync samples as fragments.
     pub video_sync_samples: u64,
-    /// Playing time of the clip in seconds.
+    /// Playing time of the clip's pictures in seconds.
     pub duration_seconds: f64,
     /// Longest time for which one picture stands, in seconds.
     pub longest_picture_seconds: f64,
@@ -138,7 +132,7 @@ pub struct Answer {
 /// A reason to believe that a clip does not cover all of its range.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Doubt {
-    /// The clip is about as large as `GetClip` makes them.
+    /// One more fragment could have taken the clip over the limit.
     NearByteLimit {
         /// Bytes of the clip.
         bytes: u64,
@@ -216,10 +210,16 @@ impl fmt::Display for Doubt {
 #[must_use]
 pub fn doubts(range: &TimeRange, answer: &Answer) -> Vec<Doubt> {
     let mut doubts = Vec::new();
-    if answer.bytes >= NEAR_BYTE_LIMIT {
+    let asked = range.duration().as_secs_f64();
+    // What was cut off at a limit is shorter than its range. It was cut at the last fragment that went
+    // in whole, so the next one, which can be as long as a fragment may be, would have been too much.
+    let ended_early = answer.duration_seconds < asked;
+    let bytes_per_second = answer.bytes as f64 / answer.duration_seconds.max(0.001);
+    let with_another = answer.bytes as f64 + bytes_per_second * MAX_FRAGMENT_SECONDS as f64;
+    if ended_early && with_another >= MAX_CLIP_BYTES as f64 {
         doubts.push(Doubt::NearByteLimit { bytes: answer.bytes });
     }
-    if answer.video_sync_samples >= MAX_CLIP_FRAGMENTS {
+    if ended_early && answer.video_sync_samples >= MAX_CLIP_FRAGMENTS {
         doubts.push(Doubt::NearFragmentLimit {
             sync_samples: answer.video_sync_samples,
         });
@@ -307,15 +307,22 @@ mod tests {
 
     #[test]
     fn both_silent_limits_are_noticed() {
-        let mut answer = whole(60.0);
-        answer.bytes = 95_000_000;
+        let mut answer = whole(50.0);
         answer.video_sync_samples = 200;
-        assert_eq!(
-            codes(&range(60), &answer),
-            ["NEAR_BYTE_LIMIT", "NEAR_FRAGMENT_LIMIT"]
-        );
-        answer.bytes = 94_999_999;
-        answer.video_sync_samples = 199;
+        assert_eq!(codes(&range(60), &answer), ["NEAR_FRAGMENT_LIMIT"]);
+        // 90 MB in 60 s of 75: a fragment of 20 s more would have had 30 MB.
+        let mut answer = whole(60.0);
+        answer.bytes = 90_000_000;
+        assert_eq!(codes(&range(75), &answer), ["NEAR_BYTE_LIMIT"]);
+        answer.bytes = 70_000_000;
+        assert_eq!(codes(&range(75), &answer), [""; 0]);
+    }
+
+    #[test]
+    fn a_clip_as_long_as_its_range_was_not_cut_off() {
+        let mut answer = whole(60.0);
+        answer.bytes = 99_000_000;
+        answer.video_sync_samples = 200;
         assert_eq!(codes(&range(60), &answer), [""; 0]);
     }
 

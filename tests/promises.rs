@@ -1,6 +1,10 @@
 //! What the documents promise: that the core is pure, and that the README leaves nothing out.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on says so and fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so and fails"
+)]
 
 use std::fs;
 use std::path::Path;

@@ -34,6 +34,8 @@ pub enum Fault {
     Reset,
     /// The work is done, and then a TCP RST comes instead of the answer.
     AnswerLost,
+    /// The work is done, and then the connection is closed cleanly, with a FIN and without an answer.
+    HangUp,
     /// So many body bytes pass, then nothing, for ever, with the connection open.
     Stall {
         /// Body bytes that still pass.

@@ -137,6 +137,12 @@ impl Connection {
     /// `match connection.reset().await {}`.
     pub async fn reset(&self) -> Infallible {
         self.reset.asked.store(true, Ordering::Release);
+        self.hang_up().await
+    }
+
+    /// Closes the connection with a FIN and without an answer, as a server does that lets go of an idle
+    /// connection just when a request comes in. Never returns, as [`Connection::reset`].
+    pub async fn hang_up(&self) -> Infallible {
         self.reset.wake.notify_one();
         std::future::pending().await
     }

@@ -1,5 +1,8 @@
 //! Where a clip goes: bucket, key, tags, metadata and storage class, each held to S3's rules.
 
+use std::collections::HashSet;
+
+use super::MAX_METADATA_BYTES;
 use super::fault::shown_text;
 use super::fields::{Object, Reader};
 use super::key::check_key;
@@ -174,6 +177,14 @@ fn metadata(reader: &mut Reader, object: &Object<'_>) -> Vec<(String, String)> {
     let written = reader.string_map(object, "Metadata");
     let path = object.path_of("Metadata");
     let mut pairs: Vec<(String, String)> = Vec::with_capacity(written.len());
+    let mut seen = HashSet::with_capacity(written.len());
+    let bytes: usize = written
+        .iter()
+        .map(|(name, value)| name.len().saturating_add(value.len()))
+        .sum();
+    if bytes > MAX_METADATA_BYTES {
+        reader.fault(&path, format!("has {bytes} bytes; S3 takes {MAX_METADATA_BYTES}"));
+    }
     for (name, value) in written {
         let shown = shown_text(&name);
         if name.is_empty() || !name.bytes().all(is_token_byte) {
@@ -191,7 +202,7 @@ fn metadata(reader: &mut Reader, object: &Object<'_>) -> Vec<(String, String)> {
                 ),
             );
         }
-        if pairs.iter().any(|(earlier, _)| *earlier == lower) {
+        if !seen.insert(lower.clone()) {
             reader.fault(
                 &path,
                 format!("the name {shown} appears twice; case does not count"),

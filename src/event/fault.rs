@@ -7,6 +7,10 @@ use super::json::Json;
 /// Longest piece of an event's value that a message repeats, in characters.
 const SHOWN: usize = 80;
 
+/// Faults that a message tells. A request has far fewer fields; an event with more faults is
+/// something else altogether, and its answer has to fit into a queue's message.
+const TOLD: usize = 50;
+
 /// One thing that is wrong: where, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -43,13 +47,16 @@ pub struct Faults(pub Vec<Fault>);
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.0.iter().enumerate() {
+        for (index, fault) in self.0.iter().take(TOLD).enumerate() {
             if index > 0 {
                 f.write_str("; ")?;
             }
             write!(f, "{fault}")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(TOLD) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
 
@@ -83,6 +90,19 @@ mod tests {
         let shown = shown_text(&"ä".repeat(81));
         assert!(shown.ends_with("… (81 characters)"), "{shown}");
         assert_eq!(shown_text("a\nb"), r#""a\nb""#);
+    }
+
+    #[test]
+    fn a_flood_of_faults_is_cut() {
+        let faults = Faults(
+            (0..60)
+                .map(|number| Fault::new(number.to_string(), "is bad"))
+                .collect(),
+        );
+        assert!(
+            faults.to_string().ends_with("49: is bad; and 10 more"),
+            "{faults}"
+        );
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Walks the objects of an event and writes down everything that is wrong on the way.
 
-use super::fault::{Fault, Faults, shown};
+use std::collections::HashSet;
+
+use super::fault::{Fault, Faults, shown, shown_text};
 use super::json::Json;
+
+/// Longest name of a field that a message shows as it is, in bytes.
+const LONGEST_NAME: usize = 64;
 
 /// Collects faults while a request is read, so that one answer names them all.
 #[derive(Debug, Default)]
@@ -30,8 +35,9 @@ impl Reader {
             );
             return None;
         };
-        for (index, (name, _)) in members.iter().enumerate() {
-            if members[..index].iter().any(|(earlier, _)| earlier == name) {
+        let mut seen = HashSet::with_capacity(members.len());
+        for (name, _) in members {
+            if !seen.insert(name) {
                 self.fault(join(path, name), "appears twice; keep one of them");
             } else if !known.contains(&name.as_str()) {
                 self.fault(join(path, name), unknown(name, known));
@@ -69,7 +75,7 @@ impl Reader {
         let found = choices.iter().copied().find(|choice| spelling(*choice) == text);
         if found.is_none() {
             let names: Vec<_> = choices.iter().map(|choice| spelling(*choice)).collect();
-            let value = super::fault::shown_text(text);
+            let value = shown_text(text);
             self.fault(
                 object.path_of(name),
                 format!("{value} is not one of {}{}", list(&names), guess(text, &names)),
@@ -92,8 +98,12 @@ impl Reader {
                 return Vec::new();
             }
         };
-        let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut pairs: Vec<(String, String)> = Vec::with_capacity(members.len());
+        let mut seen = HashSet::with_capacity(members.len());
         for (key, value) in members {
+            if !seen.insert(key) {
+                self.fault(join(&path, key), "appears twice; keep one of them");
+            }
             let Json::String(text) = value else {
                 self.fault(
                     join(&path, key),
@@ -101,9 +111,6 @@ impl Reader {
                 );
                 continue;
             };
-            if pairs.iter().any(|(earlier, _)| earlier == key) {
-                self.fault(join(&path, key), "appears twice; keep one of them");
-            }
             pairs.push((key.clone(), text.clone()));
         }
         pairs
@@ -136,8 +143,11 @@ impl<'a> Object<'a> {
 }
 
 fn join(path: &str, name: &str) -> String {
+    // The event chose this name: it is shown as it is only where it looks like one.
+    let plain = name.len() <= LONGEST_NAME && name.chars().all(|c| c.is_ascii_graphic());
+    let name = if plain { name.to_owned() } else { shown_text(name) };
     if path.is_empty() {
-        name.to_owned()
+        name
     } else {
         format!("{path}.{name}")
     }

@@ -54,6 +54,15 @@ fn from_text(text: &str) -> Result<Timestamp, String> {
         ));
     }
     if let Ok(timestamp) = text.parse::<Timestamp>() {
+        // The parser knows more of ISO 8601 than RFC 3339 has, and rounds a leap second down.
+        if !is_rfc3339(text) {
+            return Err(format!(
+                "{value} is not RFC 3339; write it in full, as \"2026-11-20T10:00:00Z\""
+            ));
+        }
+        if timestamp < Timestamp::UNIX_EPOCH {
+            return Err(format!("{value} lies before 1970; no footage is that old"));
+        }
         return Ok(timestamp);
     }
     if text.parse::<f64>().is_ok() {
@@ -69,6 +78,35 @@ fn from_text(text: &str) -> Result<Timestamp, String> {
     Err(format!(
         "{value} is not a moment; give RFC 3339 (\"2026-11-20T10:00:00Z\") or epoch seconds (1795168860.5)"
     ))
+}
+
+/// Whether `text` has the form `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm|±hhmm)`, with a second below 60
+/// and an offset below 24 hours.
+fn is_rfc3339(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let Some((date_time, rest)) = bytes.split_at_checked(19) else {
+        return false;
+    };
+    let shape = date_time
+        .iter()
+        .zip(b"dddd-dd-ddTdd:dd:dd")
+        .all(|(byte, form)| match form {
+            b'd' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b't' | b' '),
+            form => byte == form,
+        });
+    let fraction = rest.strip_prefix(b".").map_or(0, |digits| {
+        1 + digits.iter().take_while(|b| b.is_ascii_digit()).count()
+    });
+    let offset = match rest.get(fraction..).unwrap_or_default() {
+        b"Z" | b"z" => true,
+        [b'+' | b'-', h1, h2, b':', m1, m2] | [b'+' | b'-', h1, h2, m1, m2] => {
+            [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit())
+                && (*h1 < b'2' || (*h1 == b'2' && *h2 < b'4'))
+        }
+        _ => false,
+    };
+    shape && date_time.get(17).is_some_and(|tens| *tens < b'6') && fraction != 1 && offset
 }
 
 fn from_epoch_seconds(number: &str) -> Result<Timestamp, String> {
@@ -170,6 +208,22 @@ mod tests {
         );
         assert!(text("yesterday").expect_err("words").contains("RFC 3339"));
         assert!(number("-5").is_err());
+    }
+
+    #[test]
+    fn what_only_looks_like_rfc3339_is_refused() {
+        for odd in [
+            "2026-11-20T09:59:60Z",
+            "2026-11-20T10Z",
+            "20261120T100000Z",
+            "2026-11-20T10:00:00+25:59",
+            "2026-11-20T10:00:00+01",
+            "2026-11-20T10:00:00,5Z",
+            "0001-01-01T00:00:00Z",
+        ] {
+            assert!(text(odd).is_err(), "{odd}");
+        }
+        assert!(text("2026-11-20 10:00:00.123456789z").is_ok());
     }
 
     #[test]

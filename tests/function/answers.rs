@@ -223,6 +223,25 @@ async fn a_range_that_has_just_ended_is_doubted() {
     assert_eq!(receipt["Doubts"][0]["Code"], json!("LIVE_EDGE"));
 }
 
+/// What counts is when the clip was asked for, not when its answer came.
+#[tokio::test]
+async fn a_slow_answer_does_not_make_a_fresh_range_old() {
+    let rig = Setup::default()
+        .live()
+        .with("CLIP_STALL_SECONDS", "20")
+        .start()
+        .await;
+    let slow = clip_export_local::faults::Fault::Delay(std::time::Duration::from_secs(7));
+    rig.kvs_fault("GetClip", clip_export_local::faults::When::Call(1), slow);
+    let now = jiff::Timestamp::now().as_second();
+    let asked = json!({
+        "StreamName": "front-door",
+        "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": now - 60, "EndTimestamp": now - 25}}
+    });
+    let receipt = rig.receipt(&asked).await;
+    assert_eq!(receipt["Doubts"][0]["Code"], json!("LIVE_EDGE"));
+}
+
 #[tokio::test]
 async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
     let rig = Rig::start().await;

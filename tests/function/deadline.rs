@@ -80,3 +80,73 @@ async fn the_next_event_is_served_after_a_deadline() {
     rig.receipt(&event("highway", 20)).await;
     rig.is_lossless("highway", 20);
 }
+
+#[tokio::test]
+async fn an_upload_that_is_created_at_the_last_moment_is_aborted() {
+    let rig = patient().start().await;
+    // The first wall is at 6 s of 8, the last one at 7.7 s: S3 answers in between.
+    rig.s3_fault(
+        "CreateMultipartUpload",
+        When::Call(1),
+        Fault::Delay(Duration::from_secs(6)),
+    );
+    let outcome = rig
+        .invoke_within(&event("highway", 20), Duration::from_secs(8))
+        .await;
+    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
+    assert_eq!(rig.s3.calls("AbortMultipartUpload"), 1);
+    rig.nothing_is_left();
+}
+
+#[tokio::test]
+async fn an_object_that_lands_at_the_last_moment_is_reported() {
+    for (stream, operation) in [
+        ("front-door", "PutObject"),
+        ("highway", "CompleteMultipartUpload"),
+    ] {
+        let rig = patient().start().await;
+        // The first wall is at 9 s of 12, the second at 10 s.
+        rig.s3_fault(
+            operation,
+            When::Call(1),
+            Fault::Delay(Duration::from_millis(9000)),
+        );
+        let outcome = rig
+            .invoke_within(&event(stream, 20), Duration::from_secs(12))
+            .await;
+        assert!(
+            matches!(&outcome, Outcome::Response(receipt) if receipt["Status"] == "EXPORTED"),
+            "{outcome:?}"
+        );
+        rig.is_lossless(stream, 20);
+    }
+}
+
+#[tokio::test]
+async fn an_abort_that_stalls_at_the_deadline_is_made_again() {
+    let rig = patient().start().await;
+    rig.kvs_fault("GetClip", When::Every, Fault::Stall { after: 12 << 20 });
+    rig.s3_fault(
+        "AbortMultipartUpload",
+        When::Call(1),
+        Fault::Delay(Duration::from_secs(20)),
+    );
+    let outcome = rig
+        .invoke_within(&event("highway", 30), Duration::from_secs(16))
+        .await;
+    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
+    rig.nothing_is_left();
+}
+
+#[tokio::test]
+async fn what_kept_an_export_until_the_deadline_is_the_error() {
+    let rig = Setup::default().with("CLIP_RETRIES", "20").start().await;
+    rig.kvs_fault("GetClip", When::Every, Fault::Throttle);
+    let outcome = rig
+        .invoke_within(&event("front-door", 30), Duration::from_secs(6))
+        .await;
+    let (error_type, message) = rig.error_of(outcome);
+    assert_eq!(error_type, "Throttled", "{message}");
+    assert!(message.contains("ClientLimitExceededException"), "{message}");
+    rig.nothing_is_left();
+}

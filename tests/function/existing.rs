@@ -1,6 +1,9 @@
 //! What happens when there is an object at the key already, or somebody else is making one.
 
+use std::time::Duration;
+
 use clip_export_local::faults::{Fault, When};
+use clip_export_local::runtime_api::{Outcome, RuntimeApi};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, Setup, event, with};
@@ -26,8 +29,33 @@ async fn the_same_event_twice_makes_one_object_and_one_receipt() {
     }
 }
 
+/// Two execution environments get the same event at the same moment.
 #[tokio::test]
-async fn two_at_once_make_one_object() {
+async fn twins_make_one_object() {
+    for stream in ["front-door", "highway"] {
+        let rig = Rig::start().await;
+        let runtime = RuntimeApi::start().await.expect("the runtime API");
+        let _twin = rig.twin(&runtime);
+        // Both look before either writes.
+        rig.kvs_fault("GetClip", When::Call(1), Fault::Delay(Duration::from_millis(700)));
+        rig.kvs_fault("GetClip", When::Call(2), Fault::Delay(Duration::from_millis(700)));
+        let asked = event(stream, 20);
+        let twin = runtime.invoke(asked.to_string(), Duration::from_secs(60));
+        let (first, second) = tokio::join!(rig.receipt(&asked), twin);
+        let Outcome::Response(second) = second else {
+            panic!("the twin was answered with {second:?}")
+        };
+        let mut statuses = [status(&first), status(&second)];
+        statuses.sort_unstable();
+        assert_eq!(statuses, ["ALREADY_EXPORTED", "EXPORTED"], "{stream}");
+        assert_eq!(first["Clips"], second["Clips"]);
+        assert_eq!(rig.kvs.calls("GetClip"), 2);
+        rig.is_lossless(stream, 20);
+    }
+}
+
+#[tokio::test]
+async fn who_comes_second_finds_the_object_of_who_came_first() {
     let rig = Rig::start().await;
     // The other export is faster: it lands while this one is still on its way.
     let other = Rig::start().await;
@@ -42,12 +70,12 @@ async fn two_at_once_make_one_object() {
     rig.kvs_fault(
         "GetClip",
         When::Call(1),
-        Fault::Delay(std::time::Duration::from_millis(1500)),
+        Fault::Delay(Duration::from_millis(1500)),
     );
     let asked = event("highway", 20);
     let (receipt, ()) = tokio::join!(rig.receipt(&asked), async {
         while rig.kvs.calls("GetClip") == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         rig.s3
             .put_object("clips", &landed.key, &bytes, "video/mp4", &metadata)
@@ -98,12 +126,12 @@ async fn a_race_that_is_lost_to_another_object_is_an_error() {
         rig.kvs_fault(
             "GetClip",
             When::Call(1),
-            Fault::Delay(std::time::Duration::from_millis(1500)),
+            Fault::Delay(Duration::from_millis(1500)),
         );
         let asked = with(event(stream, 20), json!({"Destination": {"Key": "a.mp4"}}));
         let (failed, ()) = tokio::join!(rig.error(&asked), async {
             while rig.kvs.calls("GetClip") == 0 {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
             rig.s3
                 .put_object("clips", "a.mp4", b"faster", "text/plain", &[])

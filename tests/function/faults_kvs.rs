@@ -1,6 +1,8 @@
 //! What Kinesis Video Streams, and the way to it, can do to an export.
 
-use clip_export_local::faults::Fault::{self, CutBody, Delay, EndEarly, Garbage, Reset, Stall, Throttle};
+use clip_export_local::faults::Fault::{
+    self, CutBody, Delay, EndEarly, Garbage, HangUp, Reset, Stall, Throttle,
+};
 use clip_export_local::faults::When::{Call, Every};
 use serde_json::json;
 
@@ -22,6 +24,8 @@ async fn what_happens_once_is_survived() {
         ("GetDataEndpoint", Throttle, "front-door"),
         ("GetDataEndpoint", Reset, "front-door"),
         ("GetDataEndpoint", refusal(500, "InternalFailure"), "front-door"),
+        ("GetDataEndpoint", HangUp, "front-door"),
+        ("GetClip", HangUp, "front-door"),
         ("GetClip", Throttle, "front-door"),
         (
             "GetClip",
@@ -149,4 +153,24 @@ async fn every_retry_is_in_the_log() {
         log.contains("starting over") && log.contains("broke off"),
         "{log}"
     );
+}
+
+/// A signature that does not match is answered with the request as it was to be signed.
+#[tokio::test]
+async fn no_secret_reaches_the_log_or_the_answer_of_a_refusal() {
+    for operation in ["GetDataEndpoint", "GetClip"] {
+        let rig = Rig::start().await;
+        let echo = Fault::Error {
+            status: 403,
+            code: "InvalidSignatureException".to_owned(),
+            message: "The request signature does not match. The Canonical String for this request should have been\n\
+                      'POST\nx-amz-security-token:local-session-token'"
+                .to_owned(),
+        };
+        rig.kvs_fault(operation, Every, echo);
+        let message = rig.fails(&event("front-door", 10), "AccessDenied").await;
+        let log = rig.log_with("\"_aws\"").await.join("\n");
+        assert!(!message.contains("local-session-token"), "{message}");
+        assert!(!log.contains("local-session-token"), "{log}");
+    }
 }

@@ -1,6 +1,8 @@
 //! What S3, and the way to it, can do to an export.
 
-use clip_export_local::faults::Fault::{self, AnswerLost, CutBody, ErrorInside200, Reset, Stall, Throttle};
+use clip_export_local::faults::Fault::{
+    self, AnswerLost, CutBody, ErrorInside200, HangUp, Reset, Stall, Throttle,
+};
 use clip_export_local::faults::When::{Call, Every};
 use serde_json::json;
 
@@ -37,6 +39,11 @@ async fn what_happens_once_is_survived() {
         ("PutObject", AnswerLost, ONE),
         ("PutObject", CutBody { after: 50_000 }, ONE),
         ("PutObject", refusal(500, "InternalError"), ONE),
+        ("HeadObject", HangUp, ONE),
+        ("PutObject", HangUp, ONE),
+        ("UploadPart", HangUp, MANY),
+        ("CreateMultipartUpload", HangUp, MANY),
+        ("CompleteMultipartUpload", HangUp, MANY),
         ("UploadPart", Throttle, MANY),
         ("UploadPart", Reset, MANY),
         ("UploadPart", AnswerLost, MANY),
@@ -56,6 +63,7 @@ async fn what_happens_once_is_survived() {
         rig.s3_fault(operation, Call(1), fault);
         let receipt = rig.receipt(&event(stream, 20)).await;
         assert_eq!(receipt["Status"], json!("EXPORTED"), "{name}");
+        assert!(receipt["Retries"].as_u64() >= Some(1), "{name}: {receipt}");
         rig.is_lossless(stream, 20);
         let log = rig.log_with("\"_aws\"").await.join("\n");
         assert!(log.contains("\"WARN\""), "{name} is not in the log:\n{log}");

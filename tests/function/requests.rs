@@ -57,11 +57,11 @@ fn bad_events() -> Vec<Bad> {
     };
     vec![
         // Not a request at all.
-        text("", &["not JSON"]),
-        text("{", &["not JSON"]),
-        text("hello", &["not JSON"]),
-        text("\u{feff}{}", &["not JSON"]),
-        text(&"[".repeat(10_000), &["not JSON"]),
+        text("", &["cannot be read as JSON"]),
+        text("{", &["cannot be read as JSON"]),
+        text("hello", &["cannot be read as JSON"]),
+        text("\u{feff}{}", &["cannot be read as JSON"]),
+        text(&"[".repeat(10_000), &["cannot be read as JSON"]),
         text("null", &["must be an object"]),
         text("[]", &["must be an object"]),
         text(
@@ -269,6 +269,18 @@ async fn bad_events_are_told_every_fault_and_no_service_is_called() {
         }
     }
     assert_eq!(rig.aws_calls(), 0);
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_fields_is_answered_in_short() {
+    let rig = Rig::start().await;
+    let fields: serde_json::Map<String, Value> = (0..20_000)
+        .map(|number| (format!("k{number:06}"), json!(0)))
+        .collect();
+    let (error_type, message) = rig.error(&Value::Object(fields)).await;
+    assert_eq!(error_type, "InvalidRequest");
+    assert!(message.len() < 10_000, "{} bytes", message.len());
+    assert!(message.contains("more"), "{message}");
 }
 
 #[tokio::test]

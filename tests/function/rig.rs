@@ -25,6 +25,7 @@ pub(crate) struct Rig {
     pub(crate) s3: s3::Server,
     pub(crate) function: Process,
     runtime: RuntimeApi,
+    environment: Environment,
     _folder: tempfile::TempDir,
 }
 
@@ -119,6 +120,7 @@ impl Setup {
             s3,
             function,
             runtime,
+            environment,
             _folder: folder,
         }
     }
@@ -140,6 +142,12 @@ impl Rig {
 
     pub(crate) async fn invoke_text(&self, event: &str) -> Outcome {
         self.runtime.invoke(event.to_owned(), LONG).await
+    }
+
+    /// A second execution environment of the same function, on the same services.
+    pub(crate) fn twin(&self, runtime: &RuntimeApi) -> Process {
+        let binary = Path::new(env!("CARGO_BIN_EXE_clip-export"));
+        start(binary, runtime, &self.environment).expect("the function")
     }
 
     /// Sends an event that must be served.

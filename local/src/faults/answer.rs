@@ -38,6 +38,10 @@ pub async fn answer(
             drop(work.await);
             match connection.reset().await {}
         }
+        Some(Fault::HangUp) => {
+            drop(work.await);
+            match connection.hang_up().await {}
+        }
         Some(Fault::Stall { after }) => stall_after(work.await, after),
         Some(Fault::CutBody { after }) => cut_after(work.await, after),
         Some(Fault::EndEarly { after }) => end_early(work.await, after),

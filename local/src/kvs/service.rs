@@ -265,10 +265,10 @@ impl Service {
 
 /// Whether an answer that goes wrong like this does not arrive whole, though it was made whole.
 fn shortens(fault: Option<&Fault>) -> bool {
-    use Fault::{AnswerLost, CutBody, EndEarly, Stall};
+    use Fault::{AnswerLost, CutBody, EndEarly, HangUp, Stall};
     matches!(
         fault,
-        Some(AnswerLost | CutBody { .. } | EndEarly { .. } | Stall { .. })
+        Some(AnswerLost | HangUp | CutBody { .. } | EndEarly { .. } | Stall { .. })
     )
 }
 

@@ -40,7 +40,7 @@ pub(super) fn can_express(operation: &str, fault: &Fault) -> Result<(), String> 
         return Err("S3 here has no such operation".to_owned());
     }
     let (possible, why) = match fault {
-        Fault::Throttle | Fault::Reset | Fault::AnswerLost | Fault::Delay(_) => (true, ""),
+        Fault::Throttle | Fault::Reset | Fault::AnswerLost | Fault::HangUp | Fault::Delay(_) => (true, ""),
         Fault::Error { status, .. } => (
             (400..600).contains(status),
             "an error's status is from 400 to 599",
