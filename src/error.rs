@@ -60,8 +60,9 @@ pub enum Error {
         /// Milliseconds that were left when the work began.
         budget_ms: u64,
     },
-    /// The object could not be made, and it is not known whether it is there all the same.
-    Unknown(Box<Error>),
+    /// The object could not be made, and S3 did not say what is left of the attempt. Nothing more was
+    /// tried, so that no more is left.
+    Unsettled(Box<Error>),
     /// A defect of this function: it panicked.
     Panic(String),
 }
@@ -84,11 +85,7 @@ impl Error {
             Self::Fetch(error) => of_fetch(error),
             Self::Damaged(Mp4Error::Unsupported { .. }) => ErrorType::UnsupportedMedia,
             Self::Damaged(_) => ErrorType::ClipDamaged,
-            Self::Unknown(error) => match error.error_type() {
-                // The next try finds the object, or makes it.
-                ErrorType::UploadFailed => ErrorType::ServiceUnavailable,
-                error_type => error_type,
-            },
+            Self::Unsettled(error) => error.error_type(),
             Self::Upload(error) => of_upload(error),
             Self::DestinationExists { .. } => ErrorType::DestinationExists,
             Self::Deadline { .. } => ErrorType::DeadlineTooClose,
@@ -102,7 +99,7 @@ impl Error {
         match self {
             Self::Fetch(error) => error.request_id(),
             Self::Upload(error) => error.request_id(),
-            Self::Unknown(error) => error.request_id(),
+            Self::Unsettled(error) => error.request_id(),
             _ => None,
         }
     }
@@ -168,6 +165,10 @@ fn of_fetch(error: &FetchError) -> ErrorType {
 
 fn of_upload(error: &UploadError) -> ErrorType {
     match error {
+        // What somebody else did at the same moment: the next try finds out what.
+        error if error.is_taken() || error.is_conflict() || error.is_vanished() => {
+            ErrorType::ServiceUnavailable
+        }
         UploadError::Call(call) => of_call(call),
         UploadError::Position { .. } | UploadError::TaskLost { .. } => ErrorType::Internal,
         UploadError::TooManyParts { .. } | UploadError::Evidence { .. } => ErrorType::UploadFailed,
@@ -245,8 +246,8 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
-            Self::Unknown(_) => {
-                f.write_str("it is not known whether the object is there; the same event finds out")
+            Self::Unsettled(_) => {
+                f.write_str("S3 did not say what is left of the attempt (the log says more)")
             }
             Self::Panic(message) => write!(f, "the function panicked: {message}"),
         }
@@ -259,7 +260,7 @@ impl StdError for Error {
             Self::Fetch(error) => Some(error),
             Self::Damaged(error) => Some(error),
             Self::Upload(error) => Some(error),
-            Self::Unknown(error) => Some(error.as_ref()),
+            Self::Unsettled(error) => Some(error.as_ref()),
             _ => None,
         }
     }

@@ -5,6 +5,8 @@
 //! starts over here, with a new upload. However an attempt ends, by an error, a panic or the
 //! deadline, its upload is completed or abandoned before the answer goes out.
 
+mod settle;
+
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
@@ -14,14 +16,15 @@ use jiff::Timestamp;
 use crate::backoff::Backoff;
 use crate::config::{Config, Transfer};
 use crate::error::{Error, ErrorType, chain};
-use crate::event::{ExportRequest, IfExists, Origin};
+use crate::event::{ExportRequest, IfExists};
 use crate::kvs::{Clip, FetchError, Kvs};
 use crate::mp4::{Movie, Mp4Error, Scanner};
 use crate::plan::{Answer, MAX_CLIP_BYTES, SETTLE, doubts};
 use crate::receipt::{ClipReceipt, Receipt, Status};
 use crate::tally::{Stage, Tally};
-use crate::upload::{Existing, Pace, Store, Stored, Target, Upload, UploadError};
+use crate::upload::{Pace, Store, Stored, Target, Upload, UploadError};
 use crate::walls::Walls;
+use settle::{Landed, judge, settle};
 
 /// Media type where `GetClip` names none.
 const VIDEO_MP4: &str = "video/mp4";
@@ -203,7 +206,7 @@ where
             Landed::Ours(stored) => stored,
             Landed::Theirs(receipt) => return Ok(receipt),
             Landed::Nothing => return Err(error),
-            Landed::Unknown => return Err(Error::Unknown(Box::new(error))),
+            Landed::Unsettled => return Err(Error::Unsettled(Box::new(error))),
         },
     };
     tracing::info!(
@@ -221,96 +224,6 @@ where
         asked,
         tally,
     ))
-}
-
-/// Cleans up after a failed attempt, and finds out whether there is an object all the same: the
-/// answer to the call that makes it may have got lost, or another export was faster.
-async fn settle(
-    store: &Store,
-    upload: &mut Upload,
-    error: &Error,
-    request: &ExportRequest,
-    invocation: &Invocation,
-    tally: &Tally,
-) -> Result<Landed, Error> {
-    let destination = &request.destination;
-    let (bucket, key) = (&destination.bucket, &destination.key);
-    let walls = &invocation.walls;
-    if upload.is_landing() {
-        match walls
-            .landing("waiting for S3 to make the object", upload.finish())
-            .await
-        {
-            Ok(Ok(stored)) => return Ok(Landed::Ours(stored)),
-            Ok(Err(late)) => tracing::warn!(error = chain(&late), "the object was not made"),
-            Err(late) => tracing::error!(error = chain(&late), bucket, key, "the object may yet appear"),
-        }
-    }
-    let look =
-        upload.may_have_landed() || matches!(error, Error::Upload(error) if is_decided_elsewhere(error));
-    if let Ok(Err(left)) | Err(left) = walls
-        .cleanup("abandoning the upload", upload.abandon())
-        .await
-        .map(|done| done.map_err(Error::Upload))
-    {
-        let upload_id = upload.upload_id();
-        tracing::error!(
-            error = chain(&left),
-            bucket,
-            key,
-            upload_id,
-            "an unfinished upload may be left behind"
-        );
-    }
-    if !look {
-        return Ok(Landed::Nothing);
-    }
-    let looking = store.look(bucket, key, Pace::Hurried);
-    let existing = match walls
-        .cleanup("looking for the object", looking)
-        .await
-        .map(|done| done.map_err(Error::Upload))
-    {
-        Ok(Ok(existing)) => existing,
-        Ok(Err(unknown)) | Err(unknown) => {
-            tracing::error!(
-                error = chain(&unknown),
-                bucket,
-                key,
-                "it is not known whether the object is there"
-            );
-            return Ok(Landed::Unknown);
-        }
-    };
-    match existing {
-        None => Ok(Landed::Nothing),
-        Some(existing)
-            if origin(&existing, request, invocation) == Origin::ThisExport
-                && upload.made(&existing.stored) =>
-        {
-            tracing::warn!(
-                error = chain(error),
-                "the object is there although its making seemed to fail"
-            );
-            Ok(Landed::Ours(existing.stored))
-        }
-        Some(_) if request.if_exists == IfExists::Overwrite => Ok(Landed::Nothing),
-        Some(existing) => judge(store, existing, request, invocation, tally)
-            .await
-            .map(Landed::Theirs),
-    }
-}
-
-/// What is at the key after an attempt has failed.
-enum Landed {
-    /// Our object.
-    Ours(Stored),
-    /// The same clip, made by another export.
-    Theirs(Receipt),
-    /// Nothing, or what was there before.
-    Nothing,
-    /// Nobody could say.
-    Unknown,
 }
 
 /// A clip on its way through the function.
@@ -343,87 +256,6 @@ impl Passage {
             .await
             .map_err(Error::Upload)
     }
-}
-
-/// What an object at the key means for a request that does not want it replaced.
-async fn judge(
-    store: &Store,
-    existing: Existing,
-    request: &ExportRequest,
-    invocation: &Invocation,
-    tally: &Tally,
-) -> Result<Receipt, Error> {
-    let origin = origin(&existing, request, invocation);
-    let ours = match (origin, request.if_exists) {
-        // Lambda delivers an event again under the same request id: even FAIL means others.
-        (Origin::ThisExport, _) | (Origin::SameClip, IfExists::Skip | IfExists::Overwrite) => true,
-        (Origin::SameClip, IfExists::Fail) | (Origin::Other, _) => false,
-    };
-    if !ours {
-        return Err(Error::DestinationExists {
-            bucket: request.destination.bucket.clone(),
-            key: request.destination.key.clone(),
-            same_clip: origin == Origin::SameClip,
-        });
-    }
-    // The clip is there: that its head cannot be read, or not in time, only makes the receipt shorter.
-    let reading = read_movie(store, request, &existing);
-    let movie = match invocation.walls.landing("reading the object", reading).await {
-        Ok(Ok(movie)) => Some(movie),
-        Ok(Err(error)) | Err(error) => {
-            tracing::warn!(error = chain(&error), "the object is there but could not be read");
-            None
-        }
-    };
-    let destination = &request.destination;
-    if !destination.tags.is_empty() || !destination.metadata.is_empty() || destination.storage_class.is_some()
-    {
-        tracing::warn!(
-            "tags, metadata and storage class of an object that is there already are left as they are"
-        );
-    }
-    tracing::info!("exported already");
-    let written = existing
-        .last_modified
-        .and_then(|seconds| Timestamp::from_second(seconds).ok());
-    Ok(receipt(
-        Status::AlreadyExported,
-        request,
-        existing.stored,
-        existing.content_type,
-        movie.as_ref(),
-        written.unwrap_or_else(Timestamp::now),
-        tally,
-    ))
-}
-
-/// Reads what a receipt says of a movie out of an object, without its media.
-async fn read_movie(store: &Store, request: &ExportRequest, existing: &Existing) -> Result<Movie, Error> {
-    let destination = &request.destination;
-    let (etag, size) = (existing.stored.etag.as_deref(), existing.stored.size_bytes);
-    let mut scanner = Scanner::new();
-    'reading: while scanner.position() < size {
-        let reading = store.read(&destination.bucket, &destination.key, etag, scanner.position());
-        let mut reading = reading.await.map_err(Error::Upload)?;
-        while let Some(bytes) = reading.next().await.map_err(Error::Upload)? {
-            scanner.push(&bytes).map_err(Error::Damaged)?;
-            let skippable = scanner.skippable().min(size.saturating_sub(scanner.position()));
-            if skippable > 0 {
-                scanner.skip(skippable);
-                continue 'reading;
-            }
-        }
-        break;
-    }
-    scanner.finish().map_err(Error::Damaged)
-}
-
-fn origin(existing: &Existing, request: &ExportRequest, invocation: &Invocation) -> Origin {
-    let metadata = existing
-        .metadata
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    Origin::of(metadata, request, &invocation.request_id)
 }
 
 /// S3 refused because of what somebody else did to the key or to the upload.

@@ -8,6 +8,8 @@ use clip_export_local::{account, s3};
 use super::*;
 use crate::error::ErrorType;
 
+const REQUEST_ID: &str = "8f5d3c1e-0000-4000-8000-000000000000";
+
 struct Rig {
     s3: s3::Server,
     exporter: Exporter,
@@ -52,7 +54,7 @@ impl Rig {
         W: AsyncFnOnce(&mut Passage) -> Result<Stored, Error>,
     {
         let invocation = Invocation {
-            request_id: "8f5d3c1e-0000-4000-8000-000000000000".to_owned(),
+            request_id: REQUEST_ID.to_owned(),
             walls: Walls::new(Some(remaining)),
         };
         let tally = Tally::default();
@@ -190,4 +192,53 @@ async fn an_object_is_cut_at_part_boundaries_and_nowhere_else() {
         );
         assert_eq!(rig.s3.uploads(), []);
     }
+}
+
+/// Lambda delivered the same event twice under one request id, and the other delivery was faster.
+#[tokio::test]
+async fn the_object_of_a_twin_is_not_taken_for_our_own() {
+    let rig = rig().await;
+    let metadata = rig.request.object_metadata(REQUEST_ID);
+    let metadata: Vec<_> = metadata
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let key = &rig.request.destination.key;
+    rig.s3
+        .put_object("clips", key, b"abc", "video/mp4", &metadata)
+        .expect("the twin's object");
+    let outcome = rig
+        .carry_out(Duration::from_secs(60), async |passage| {
+            let piece = Bytes::from_static(b"something longer");
+            passage.upload.write(0, piece).await.map_err(Error::Upload)?;
+            passage.upload.complete().await.map_err(Error::Upload)
+        })
+        .await;
+    let receipt = outcome.expect("the clip is there");
+    assert_eq!(
+        (receipt.status, receipt.clips[0].size_bytes),
+        (Status::AlreadyExported, 3)
+    );
+}
+
+/// What S3 says it holds is believed over what was sent.
+#[tokio::test]
+async fn a_checksum_that_differs_is_no_success() {
+    let rig = rig().await;
+    let outcome = rig
+        .carry_out(Duration::from_secs(60), async |passage| {
+            let piece = Bytes::from_static(b"something");
+            passage.upload.write(0, piece).await.map_err(Error::Upload)?;
+            passage.upload.complete().await.map_err(Error::Upload)?;
+            Err(Error::Upload(UploadError::Evidence {
+                what: "CRC-64/NVME",
+                sent: "a".to_owned(),
+                held: "b".to_owned(),
+            }))
+        })
+        .await;
+    assert_eq!(
+        outcome.expect_err("no success").error_type(),
+        ErrorType::UploadFailed
+    );
 }
