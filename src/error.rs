@@ -170,7 +170,12 @@ fn of_upload(error: &UploadError) -> ErrorType {
             ErrorType::ServiceUnavailable
         }
         UploadError::Call(call) => of_call(call),
-        UploadError::Position { .. } | UploadError::TaskLost { .. } => ErrorType::Internal,
+        UploadError::Position { .. } | UploadError::PartsMissing { .. } | UploadError::TaskLost { .. } => {
+            ErrorType::Internal
+        }
+        UploadError::NoUploadId | UploadError::TooManyUploads | UploadError::SurvivedAbort { .. } => {
+            ErrorType::ServiceUnavailable
+        }
         UploadError::TooManyParts { .. } | UploadError::Evidence { .. } => ErrorType::UploadFailed,
     }
 }

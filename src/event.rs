@@ -38,6 +38,10 @@ const MAX_STREAM_ARN: usize = 1024;
 /// Source: S3 user guide, "Working with object metadata".
 const MAX_METADATA_BYTES: usize = 2048;
 
+/// Longest event that is read, in bytes. Everything that a request can hold, each at its longest and
+/// escaped, fits into half of it; Lambda takes 6 MB, which would cost a small function its memory.
+const MAX_EVENT_BYTES: usize = 64 * 1024;
+
 /// What the operator has set for requests that do not say it themselves.
 #[derive(Debug, Clone)]
 pub struct Defaults {
@@ -157,6 +161,15 @@ impl ExportRequest {
     ///
     /// Every fault of the event, each with its field.
     pub fn parse(text: &str, defaults: &Defaults) -> Result<Self, Faults> {
+        if text.len() > MAX_EVENT_BYTES {
+            return Err(Faults(vec![Fault::new(
+                "",
+                format!(
+                    "the event has {} bytes; a request needs far less than {MAX_EVENT_BYTES}",
+                    text.len()
+                ),
+            )]));
+        }
         let json: Json = serde_json::from_str(text).map_err(|error| {
             Faults(vec![Fault::new(
                 "",

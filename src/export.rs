@@ -8,7 +8,6 @@
 mod settle;
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -68,6 +67,16 @@ impl Exporter {
         invocation: &Invocation,
         tally: &Tally,
     ) -> Result<Receipt, Error> {
+        let outcome = self.try_export(request, invocation, tally).await;
+        outcome.map_err(|error| explained(error, request, tally))
+    }
+
+    async fn try_export(
+        &self,
+        request: &ExportRequest,
+        invocation: &Invocation,
+        tally: &Tally,
+    ) -> Result<Receipt, Error> {
         let now = Timestamp::now();
         if request.range.end() > now {
             return Err(Error::NotYetArchived {
@@ -78,13 +87,15 @@ impl Exporter {
         invocation.walls.enough_to_start()?;
         let store = self.store.counting(tally);
         if request.if_exists != IfExists::Overwrite {
-            let looking = tally.timed(Stage::Look, self.earlier(&store, request, invocation, tally));
-            if let Some(receipt) = invocation
+            let destination = &request.destination;
+            let looking = store.look(&destination.bucket, &destination.key, Pace::Patient);
+            let looking = tally.timed(Stage::Look, looking);
+            let existing = invocation
                 .walls
                 .work("looking at the destination", looking)
-                .await??
-            {
-                return Ok(receipt);
+                .await?;
+            if let Some(existing) = existing.map_err(Error::Upload)? {
+                return judge(&store, existing, request, invocation, tally).await;
             }
         }
         let mut backoff = Backoff::new(self.transfer.retries);
@@ -97,7 +108,7 @@ impl Exporter {
                 Err(error) => error,
             };
             if !mends_by_starting_over(&error) {
-                return Err(settled(error, request, tally));
+                return Err(error);
             }
             let wait = backoff
                 .next(fastrand::f64())
@@ -115,22 +126,6 @@ impl Exporter {
             tally.failed(text);
             tally.retried();
             tokio::time::sleep(wait).await;
-        }
-    }
-
-    /// The receipt for an object that is at the key already, if it is our clip; an error if it is not.
-    async fn earlier(
-        &self,
-        store: &Store,
-        request: &ExportRequest,
-        invocation: &Invocation,
-        tally: &Tally,
-    ) -> Result<Option<Receipt>, Error> {
-        let destination = &request.destination;
-        let looking = store.look(&destination.bucket, &destination.key, Pace::Patient);
-        match looking.await.map_err(Error::Upload)? {
-            None => Ok(None),
-            Some(existing) => judge(store, existing, request, invocation, tally).await.map(Some),
         }
     }
 
@@ -202,12 +197,18 @@ where
     };
     let stored = match outcome {
         Ok(stored) => stored,
-        Err(error) => match settle(store, &mut passage.upload, &error, request, invocation, tally).await? {
-            Landed::Ours(stored) => stored,
-            Landed::Theirs(receipt) => return Ok(receipt),
-            Landed::Nothing => return Err(error),
-            Landed::Unsettled => return Err(Error::Unsettled(Box::new(error))),
-        },
+        Err(error) => {
+            // What goes wrong in cleaning up is not why the attempt failed.
+            let cause = tally.last_failure();
+            let landed = settle(store, &mut passage.upload, &error, request, invocation, tally).await;
+            tally.last_failure_was(cause);
+            match landed? {
+                Landed::Ours(stored) => stored,
+                Landed::Theirs(receipt) => return Ok(receipt),
+                Landed::Nothing => return Err(error),
+                Landed::Unsettled => return Err(Error::Unsettled(Box::new(error))),
+            }
+        }
     };
     tracing::info!(
         bytes = stored.size_bytes,
@@ -235,14 +236,16 @@ struct Passage {
 impl Passage {
     /// Passes the clip on as it comes, and completes the object if it was whole.
     async fn run(&mut self, mut clip: Clip, tally: &Tally) -> Result<Stored, Error> {
-        let begun = Instant::now();
         let mut scanner = Scanner::new();
-        while let Some(bytes) = clip.next().await.map_err(Error::Fetch)? {
-            let offset = scanner.position();
-            scanner.push(&bytes).map_err(Error::Damaged)?;
-            self.upload.write(offset, bytes).await.map_err(Error::Upload)?;
-        }
-        tally.spent(Stage::Transfer, begun.elapsed());
+        let transferring = async {
+            while let Some(bytes) = clip.next().await.map_err(Error::Fetch)? {
+                let offset = scanner.position();
+                scanner.push(&bytes).map_err(Error::Damaged)?;
+                self.upload.write(offset, bytes).await.map_err(Error::Upload)?;
+            }
+            Ok(())
+        };
+        tally.timed(Stage::Transfer, transferring).await?;
         let movie = self.movie.insert(scanner.finish().map_err(Error::Damaged)?);
         tracing::info!(
             bytes = self.upload.position(),
@@ -275,7 +278,7 @@ fn mends_by_starting_over(error: &Error) -> bool {
 
 /// The error as it is answered: nothing in the archive right after the end of the range does not mean
 /// that there will be nothing, and what kept an export until its deadline is worth more than the deadline.
-fn settled(error: Error, request: &ExportRequest, tally: &Tally) -> Error {
+fn explained(error: Error, request: &ExportRequest, tally: &Tally) -> Error {
     let now = Timestamp::now();
     let end = request.range.end();
     let fresh = now.duration_since(end) < SETTLE;
@@ -285,6 +288,7 @@ fn settled(error: Error, request: &ExportRequest, tally: &Tally) -> Error {
             budget_ms,
             last_failure: tally.last_failure(),
         },
+        Error::Unsettled(error) => Error::Unsettled(Box::new(explained(*error, request, tally))),
         error if fresh && error.error_type() == ErrorType::NoFragments => Error::NotYetArchived { end, now },
         error => error,
     }

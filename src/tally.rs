@@ -40,7 +40,12 @@ impl Tally {
 
     /// Something failed, as `failure` says, and may be tried again.
     pub(crate) fn failed(&self, failure: String) {
-        *self.0.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        self.last_failure_was(Some(failure));
+    }
+
+    /// Sets what went wrong last.
+    pub(crate) fn last_failure_was(&self, failure: Option<String>) {
+        *self.0.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
     /// Something that had failed is tried again.
@@ -58,17 +63,23 @@ impl Tally {
     }
 
     /// Adds time to a stage.
-    pub(crate) fn spent(&self, stage: Stage, time: Duration) {
+    fn spent(&self, stage: Stage, time: Duration) {
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.of(stage).fetch_add(milliseconds, Ordering::Relaxed);
     }
 
     /// Runs `work` and adds its time to a stage.
+    ///
+    /// The time counts however the work ends, dropped in the middle too.
     pub(crate) async fn timed<F: Future>(&self, stage: Stage, work: F) -> F::Output {
-        let begun = Instant::now();
-        let output = work.await;
-        self.spent(stage, begun.elapsed());
-        output
+        struct Clock<'a>(&'a Tally, Stage, Instant);
+        impl Drop for Clock<'_> {
+            fn drop(&mut self) {
+                self.0.spent(self.1, self.2.elapsed());
+            }
+        }
+        let _clock = Clock(self, stage, Instant::now());
+        work.await
     }
 
     /// Calls of `GetClip`, the failed ones too.

@@ -6,7 +6,7 @@
 //! > peak memory of an upload = part size × (parts in flight + 1)
 //!
 //! because an upload waits for room *before* it takes more bytes. An object is either completed,
-//! with its size and its CRC-64/NVME checked by S3, or abandoned: never both, and [`Upload::abandon`]
+//! with its size and its CRC-64/NVME checked by S3, or abandoned: never both. [`Upload::abandon`]
 //! leaves nothing behind that costs money or could be completed later.
 
 mod error;
@@ -63,6 +63,8 @@ impl Store {
                     .operation_attempt_timeout(transfer.stall)
                     .build(),
             )
+            // The timeouts here watch for stalls, and by the operator's setting.
+            .stalled_stream_protection(s3::config::StalledStreamProtectionConfig::disabled())
             // Checksums are computed here, once, and named in each request.
             .request_checksum_calculation(s3::config::RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(s3::config::ResponseChecksumValidation::WhenRequired);
@@ -166,7 +168,7 @@ impl Store {
         Watch(self.tally.clone())
     }
 
-    /// For the calls of a cleanup, which has seconds: three tries of a second each.
+    /// For the calls of a cleanup, which has seconds: three tries of little more than a second.
     fn hurry(&self) -> s3::config::Builder {
         const TRY: Duration = Duration::from_millis(1200);
         const BACKOFF: Duration = Duration::from_millis(50);

@@ -29,7 +29,7 @@ pub(super) async fn settle(
             .await
         {
             Ok(Ok(stored)) => return Ok(Landed::Ours(stored)),
-            Ok(Err(late)) => tracing::warn!(error = chain(&late), "the object was not made"),
+            Ok(Err(late)) => tracing::warn!(error = chain(&late), "the call that makes the object failed"),
             Err(late) => tracing::error!(error = chain(&late), bucket, key, "the object may yet appear"),
         }
     }
@@ -37,7 +37,8 @@ pub(super) async fn settle(
         upload.may_have_landed() || matches!(error, Error::Upload(error) if is_decided_elsewhere(error));
     let abandoning = walls.cleanup("abandoning the upload", upload.abandon());
     let abandoned = abandoning.await.and_then(|done| done.map_err(Error::Upload));
-    let nothing = if abandoned.is_ok() {
+    // A PutObject whose bytes were all sent can still land.
+    let nothing = if abandoned.is_ok() && !upload.is_landing() {
         Landed::Nothing
     } else {
         Landed::Unsettled

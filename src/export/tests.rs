@@ -220,25 +220,3 @@ async fn the_object_of_a_twin_is_not_taken_for_our_own() {
         (Status::AlreadyExported, 3)
     );
 }
-
-/// What S3 says it holds is believed over what was sent.
-#[tokio::test]
-async fn a_checksum_that_differs_is_no_success() {
-    let rig = rig().await;
-    let outcome = rig
-        .carry_out(Duration::from_secs(60), async |passage| {
-            let piece = Bytes::from_static(b"something");
-            passage.upload.write(0, piece).await.map_err(Error::Upload)?;
-            passage.upload.complete().await.map_err(Error::Upload)?;
-            Err(Error::Upload(UploadError::Evidence {
-                what: "CRC-64/NVME",
-                sent: "a".to_owned(),
-                held: "b".to_owned(),
-            }))
-        })
-        .await;
-    assert_eq!(
-        outcome.expect_err("no success").error_type(),
-        ErrorType::UploadFailed
-    );
-}

@@ -31,6 +31,22 @@ pub enum UploadError {
         /// What S3 says it holds.
         held: String,
     },
+    /// Not every part that was cut was sent.
+    PartsMissing {
+        /// Parts that were cut.
+        cut: usize,
+        /// Parts that were sent.
+        sent: usize,
+    },
+    /// S3 has created an upload and not said which.
+    NoUploadId,
+    /// S3 has more uploads to the key than it lists at once.
+    TooManyUploads,
+    /// The upload is still there after its aborts.
+    SurvivedAbort {
+        /// Id of the upload.
+        upload_id: String,
+    },
     /// A call was lost inside this process.
     TaskLost {
         /// What went wrong.
@@ -73,7 +89,7 @@ impl UploadError {
     /// S3 may have done what it was asked to do, and nobody knows.
     pub(super) fn is_ambiguous(&self) -> bool {
         match self {
-            Self::Call(CallError::NoAnswer { .. }) | Self::TaskLost { .. } => true,
+            Self::Call(CallError::NoAnswer { .. }) | Self::TaskLost { .. } | Self::NoUploadId => true,
             // A failure of S3 may come after the work was done; throttling does not.
             Self::Call(error) => error.status().is_some_and(|status| status >= 500) && !error.is_throttling(),
             _ => false,
@@ -105,6 +121,10 @@ impl fmt::Display for UploadError {
             Self::Evidence { what, sent, held } => {
                 write!(f, "S3 holds an object with {what} {held} where {sent} was sent")
             }
+            Self::PartsMissing { cut, sent } => write!(f, "{sent} of {cut} parts were sent"),
+            Self::NoUploadId => f.write_str("CreateMultipartUpload answered without an upload id"),
+            Self::TooManyUploads => f.write_str("there are more unfinished uploads than S3 lists at once"),
+            Self::SurvivedAbort { upload_id } => write!(f, "the upload {upload_id} has survived its aborts"),
             Self::TaskLost { .. } => f.write_str("a call was lost inside of the function"),
         }
     }

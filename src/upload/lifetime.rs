@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_config::retry::RetryConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, ServerSideEncryption};
 use bytes::BytesMut;
+use tracing::Instrument;
 
 use super::parts::{Creation, Landing, Upload};
 use super::{Store, Target, UploadError};
@@ -22,23 +23,22 @@ impl Upload {
     pub(super) async fn create(&mut self) -> Result<String, UploadError> {
         let mut backoff = Backoff::new(self.store.transfer.retries);
         loop {
-            self.creating = Some(Creation {
-                task: tokio::spawn(create(self.store.clone(), self.target.clone())),
+            let call = create(self.store.clone(), self.target.clone()).in_current_span();
+            self.creation = Some(Creation::Awaited {
+                task: tokio::spawn(call),
                 since: SystemTime::now(),
             });
             let error = match self.created().await {
-                Ok(Some(upload_id)) => {
-                    tracing::info!(
-                        upload_id,
-                        part_bytes = self.part_bytes,
-                        "multipart upload created"
-                    );
-                    self.upload_id = Some(upload_id.clone());
-                    return Ok(upload_id);
-                }
-                Ok(None) => continue,
+                Ok(()) => return self.upload_id.clone().ok_or(UploadError::NoUploadId),
                 Err(error) => error,
             };
+            if self.creation.is_some() {
+                tracing::warn!(
+                    error = chain(&error),
+                    "it is not known whether there is an upload; looking for one"
+                );
+                self.confirm().await?;
+            }
             let may_pass = error.call().is_some_and(CallError::may_pass);
             let wait = backoff
                 .next(fastrand::f64())
@@ -59,40 +59,41 @@ impl Upload {
         }
     }
 
-    /// Waits for the answer to a `CreateMultipartUpload`, if one is awaited. Where none comes, looks
-    /// for the upload that may have been made all the same, and aborts it.
-    async fn created(&mut self) -> Result<Option<String>, UploadError> {
-        let Some(creation) = &mut self.creating else {
-            return Ok(None);
+    /// Waits for the answer to a `CreateMultipartUpload`. Where none comes, the creation stays
+    /// unconfirmed.
+    async fn created(&mut self) -> Result<(), UploadError> {
+        let Some(Creation::Awaited { task, since }) = &mut self.creation else {
+            return Ok(());
         };
-        let since = creation.since;
+        let since = *since;
         let lost = |lost| {
             Err(UploadError::TaskLost {
                 source: Box::new(lost),
             })
         };
-        let created = (&mut creation.task).await.unwrap_or_else(lost);
-        self.creating = None;
-        let error = match created {
-            Ok(upload_id) => return Ok(Some(upload_id)),
-            Err(error) => error,
+        let created = task.await.unwrap_or_else(lost);
+        self.creation = match &created {
+            Err(error) if error.is_ambiguous() => Some(Creation::Unconfirmed { since }),
+            _ => None,
         };
-        if error.is_ambiguous() {
-            tracing::warn!(
-                error = chain(&error),
-                "it is not known whether there is an upload; looking for one"
-            );
-            if let Err(unknown) = self.abort_created_since(since).await {
-                let destination = &self.target.destination;
-                tracing::error!(
-                    error = chain(&unknown),
-                    bucket = destination.bucket,
-                    key = destination.key,
-                    "an unfinished upload may be left behind"
-                );
-            }
+        let upload_id = created?;
+        tracing::info!(
+            upload_id,
+            part_bytes = self.part_bytes,
+            "multipart upload created"
+        );
+        self.upload_id = Some(upload_id);
+        Ok(())
+    }
+
+    /// Looks for the upload that an unconfirmed creation may have made, and aborts it. The doubt stays
+    /// until that is done, however often it is begun.
+    async fn confirm(&mut self) -> Result<(), UploadError> {
+        if let Some(Creation::Unconfirmed { since } | Creation::Awaited { since, .. }) = &self.creation {
+            self.abort_created_since(*since).await?;
+            self.creation = None;
         }
-        Err(error)
+        Ok(())
     }
 
     /// Gives the upload up and removes what there is of it in S3.
@@ -107,16 +108,26 @@ impl Upload {
         if let Landing::Pending(call) = &self.landing {
             call.abort();
         }
-        match self.created().await {
-            Ok(Some(upload_id)) => self.upload_id = Some(upload_id),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(error = chain(&error), "the upload was not created"),
+        // A creation that is answered in time is aborted by its id; one that is not is looked for.
+        let walls = self.target.walls;
+        match walls
+            .landing("waiting for the upload to be created", self.created())
+            .await
+        {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = chain(&error), "CreateMultipartUpload failed"),
+            Err(late) => {
+                tracing::warn!(error = chain(&late), "giving up on CreateMultipartUpload");
+                if let Some(Creation::Awaited { task, .. }) = &self.creation {
+                    task.abort();
+                }
+            }
         }
         if let Some(upload_id) = self.upload_id.clone() {
             self.abort(&upload_id).await?;
             self.upload_id = None;
         }
-        Ok(())
+        self.confirm().await
     }
 
     /// Aborts until S3 says that nothing is left: a part that was on its way when the upload was
@@ -167,10 +178,8 @@ impl Upload {
                 }
             }
         }
-        Err(UploadError::Evidence {
-            what: "unfinished upload",
-            sent: "its abort".to_owned(),
-            held: upload_id.to_owned(),
+        Err(UploadError::SurvivedAbort {
+            upload_id: upload_id.to_owned(),
         })
     }
 
@@ -206,6 +215,9 @@ impl Upload {
                 self.abort(upload_id).await?;
             }
         }
+        if uploads.is_truncated() == Some(true) {
+            return Err(UploadError::TooManyUploads);
+        }
         Ok(())
     }
 }
@@ -232,9 +244,5 @@ async fn create(store: Store, target: Target) -> Result<String, UploadError> {
         .send()
         .await
         .map_err(|error| UploadError::Call(CallError::of("CreateMultipartUpload", error)))?;
-    output.upload_id.ok_or(UploadError::Evidence {
-        what: "no upload id",
-        sent: "CreateMultipartUpload".to_owned(),
-        held: "an upload".to_owned(),
-    })
+    output.upload_id.ok_or(UploadError::NoUploadId)
 }

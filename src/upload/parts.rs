@@ -7,6 +7,7 @@ use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart, S
 use bytes::{Bytes, BytesMut};
 use crc_fast::CrcAlgorithm::Crc64Nvme;
 use tokio::task::{JoinHandle, JoinSet};
+use tracing::Instrument;
 
 use super::size::{MAX_PARTS, part_bytes};
 use super::{Store, Stored, Target, UploadError};
@@ -36,19 +37,24 @@ pub struct Upload {
     position: u64,
     /// CRC-64/NVME of the parts cut so far.
     checksum: u64,
-    /// The call that creates the multipart upload, while its answer has not come. It runs by
-    /// itself, so that dropping whoever waits for it loses no upload.
-    pub(super) creating: Option<Creation>,
+    /// A `CreateMultipartUpload` of which it is not known what came of it.
+    pub(super) creation: Option<Creation>,
     /// The multipart upload, while it is neither completed nor aborted.
     pub(super) upload_id: Option<String>,
     pub(super) landing: Landing,
 }
 
-/// A `CreateMultipartUpload` on its way.
+/// A `CreateMultipartUpload` of which it is not known what came of it.
 #[derive(Debug)]
-pub(super) struct Creation {
-    pub(super) task: JoinHandle<Result<String, UploadError>>,
-    pub(super) since: SystemTime,
+pub(super) enum Creation {
+    /// Its answer is awaited. The call runs by itself, so that dropping whoever waits for it loses no
+    /// upload.
+    Awaited {
+        task: JoinHandle<Result<String, UploadError>>,
+        since: SystemTime,
+    },
+    /// Its answer did not come, and nobody has looked yet whether there is an upload.
+    Unconfirmed { since: SystemTime },
 }
 
 /// How far the object is from being there.
@@ -92,7 +98,7 @@ impl Upload {
             parts: 0,
             position: 0,
             checksum: 0,
-            creating: None,
+            creation: None,
             upload_id: None,
             landing: Landing::NotBegun,
         }
@@ -170,19 +176,23 @@ impl Upload {
     /// at the key.
     pub async fn complete(&mut self) -> Result<Stored, UploadError> {
         let call = if self.parts == 0 {
-            tokio::spawn(put(self.store.clone(), self.target.clone(), self.whole()))
+            let body = self.whole();
+            tokio::spawn(put(self.store.clone(), self.target.clone(), body).in_current_span())
         } else {
             let parts = self.all_parts().await?;
             let upload_id = self.upload_id.clone().ok_or_else(|| self.incomplete())?;
             let (store, target) = (self.store.clone(), self.target.clone());
-            tokio::spawn(put_together(
-                store,
-                target,
-                upload_id,
-                parts,
-                self.position,
-                base64(self.checksum),
-            ))
+            tokio::spawn(
+                put_together(
+                    store,
+                    target,
+                    upload_id,
+                    parts,
+                    self.position,
+                    base64(self.checksum),
+                )
+                .in_current_span(),
+            )
         };
         self.landing = Landing::Pending(call);
         self.finish().await
@@ -241,7 +251,7 @@ impl Upload {
             body,
             base64(checksum),
         );
-        self.in_flight.spawn(sending);
+        self.in_flight.spawn(sending.in_current_span());
         Ok(())
     }
 
@@ -297,22 +307,30 @@ impl Upload {
     }
 
     fn incomplete(&self) -> UploadError {
-        UploadError::Evidence {
-            what: "parts",
-            sent: format!("{} ({} bytes)", self.parts, self.position),
-            held: self.sent.len().to_string(),
+        UploadError::PartsMissing {
+            cut: self.parts,
+            sent: self.sent.len(),
         }
     }
 
+    /// S3 has checked the checksum that it was sent; that it holds another is a defect of S3 or of this
+    /// function, and the object is there. It is named in the log, for a person to remove.
     fn verified(&self, held: Held) -> Result<Stored, UploadError> {
         let sent = base64(self.checksum);
         match &held.checksum {
             None => tracing::warn!(sent, "S3 has not said which checksum it holds"),
-            Some(held) if *held != sent => {
+            Some(checksum) if *checksum != sent => {
+                let destination = &self.target.destination;
+                tracing::error!(
+                    bucket = destination.bucket,
+                    key = destination.key,
+                    version_id = held.version_id,
+                    "an object with another checksum than was sent is there; remove it"
+                );
                 return Err(UploadError::Evidence {
                     what: "CRC-64/NVME",
                     sent,
-                    held: held.clone(),
+                    held: checksum.clone(),
                 });
             }
             Some(_) => {}
@@ -464,6 +482,36 @@ mod tests {
             }))
         });
         assert_eq!(combined, Some(whole));
+    }
+
+    /// What S3 says it holds is believed over what was sent.
+    #[tokio::test]
+    async fn a_checksum_that_differs_is_no_success() {
+        let (sdk, _) = crate::sdk::load(|_| None).await;
+        let config = crate::config::Config::from_variables(|_| None).expect("defaults");
+        let event = r#"{"StreamName": "gate", "Destination": {"Bucket": "clips"}, "ClipFragmentSelector":
+            {"Around": {"Timestamp": 1, "BeforeSeconds": 0, "AfterSeconds": 1}}}"#;
+        let mut defaults = config.defaults.clone();
+        defaults.bucket = Some("clips".to_owned());
+        let request = crate::event::ExportRequest::parse(event, &defaults).expect("a request");
+        let walls = crate::walls::Walls::new(None);
+        let target = Target::of(&request, "id", "video/mp4".to_owned(), 100, walls);
+        let mut upload = Upload::new(Store::new(&sdk, config.transfer, config.keeping), target);
+        upload
+            .write(0, Bytes::from_static(b"123456789"))
+            .await
+            .expect("room");
+        let _ = upload.whole();
+        let held = |checksum: &str| Held {
+            checksum: Some(checksum.to_owned()),
+            etag: None,
+            version_id: None,
+        };
+        assert!(upload.verified(held("rosUhgp5mIg=")).is_ok());
+        assert!(matches!(
+            upload.verified(held("AAAAAAAAAAA=")),
+            Err(UploadError::Evidence { .. })
+        ));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What comes back when everything goes well.
 
+use clip_export_local::faults::{Fault, When};
 use clip_export_local::footage::Footage;
 use clip_export_local::kvs::{Framing, Stream};
 use serde_json::{Value, json};
@@ -231,8 +232,8 @@ async fn a_slow_answer_does_not_make_a_fresh_range_old() {
         .with("CLIP_STALL_SECONDS", "20")
         .start()
         .await;
-    let slow = clip_export_local::faults::Fault::Delay(std::time::Duration::from_secs(7));
-    rig.kvs_fault("GetClip", clip_export_local::faults::When::Call(1), slow);
+    let slow = Fault::Delay(std::time::Duration::from_secs(7));
+    rig.kvs_fault("GetClip", When::Call(1), slow);
     let now = jiff::Timestamp::now().as_second();
     let asked = json!({
         "StreamName": "front-door",
@@ -245,7 +246,8 @@ async fn a_slow_answer_does_not_make_a_fresh_range_old() {
 #[tokio::test]
 async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
     let rig = Rig::start().await;
-    rig.receipt(&event("front-door", 10)).await;
+    rig.s3_fault("UploadPart", When::Call(1), Fault::Throttle);
+    rig.receipt(&event("highway", 20)).await;
     let lines = rig.log_with("\"_aws\"").await;
     let lines: Vec<Value> = lines
         .iter()
@@ -268,7 +270,7 @@ async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
     assert_eq!(metrics["Clips"], json!(1));
     assert_eq!(metrics["GetClipCalls"], json!(1));
     assert_eq!(metrics["Failures"], json!(0));
-    assert_eq!(metrics["Footage"], json!(12032));
+    assert_eq!(metrics["Footage"], json!(22048));
 
     let stages: Vec<_> = lines
         .iter()
@@ -278,6 +280,9 @@ async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
         "request accepted",
         "data endpoint",
         "the clip is coming",
+        "multipart upload created",
+        "part uploaded",
+        "a call of S3 failed",
         "the clip is whole",
         "the object is there",
         "done",
@@ -285,7 +290,7 @@ async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
         assert!(stages.contains(&stage), "{stage} in {stages:?}");
     }
     for line in lines.iter().filter(|line| line.get("fields").is_some()) {
-        assert_eq!(line["span"]["stream"], json!("front-door"), "{line}");
+        assert_eq!(line["span"]["stream"], json!("highway"), "{line}");
         assert_eq!(line["span"]["start"], json!("2026-11-20T10:00:00.000Z"), "{line}");
         assert!(line["span"]["request_id"].is_string(), "{line}");
         assert!(

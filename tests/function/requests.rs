@@ -62,6 +62,7 @@ fn bad_events() -> Vec<Bad> {
         text("hello", &["cannot be read as JSON"]),
         text("\u{feff}{}", &["cannot be read as JSON"]),
         text(&"[".repeat(10_000), &["cannot be read as JSON"]),
+        text(&" ".repeat(70_000), &["has 70000 bytes"]),
         text("null", &["must be an object"]),
         text("[]", &["must be an object"]),
         text(
