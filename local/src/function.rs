@@ -98,6 +98,7 @@ pub fn start(binary: &Path, runtime_api: &RuntimeApi, environment: &Environment)
         .env_clear()
         .envs(environment.variables())
         .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address());
+    runtime_api.detach();
     let process = Process::spawn(command)?;
     runtime_api.attach(process.clone());
     Ok(process)

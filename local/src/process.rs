@@ -48,13 +48,14 @@ impl Process {
     /// # Errors
     /// The program cannot be started.
     pub fn spawn(mut command: Command) -> io::Result<Self> {
+        // Before, not after: whoever starts a process may wait longer for the processor than the process.
+        let started = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
-        let started = Instant::now();
         let pid = child.id().unwrap_or_default();
         let (log, log_seen) = watch::channel(Log {
             lines: Vec::new(),

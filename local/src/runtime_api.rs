@@ -129,11 +129,17 @@ impl RuntimeApi {
         self.http.address().to_string()
     }
 
-    /// Makes `process` the one that invocations wait for and that a timeout kills; forgets the one before.
-    pub fn attach(&self, process: Process) {
+    /// Forgets the process before, and when it first asked for an event. To be called before the next one is
+    /// started: that one may ask before it is attached.
+    pub fn detach(&self) {
         let mut state = self.shared.state();
-        state.process = Some(process);
+        state.process = None;
         state.first_next = None;
+    }
+
+    /// Makes `process` the one that invocations wait for and that a timeout kills.
+    pub fn attach(&self, process: Process) {
+        self.shared.state().process = Some(process);
     }
 
     /// When the process first asked for an event: the end of its cold start.

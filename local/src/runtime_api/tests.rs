@@ -133,6 +133,21 @@ async fn an_init_error_ends_the_waiting_invocation() {
 }
 
 #[tokio::test]
+async fn a_process_may_ask_for_an_event_before_it_is_attached() {
+    let api = RuntimeApi::start().await.unwrap();
+    let process = Process::spawn(Command::new("/bin/true")).unwrap();
+    let asking = async {
+        take(&api.address()).await;
+        api.attach(process.clone());
+        api.first_next()
+    };
+    let (first_next, _) = tokio::join!(asking, api.invoke("{}", Duration::from_millis(100)));
+    assert!(first_next.unwrap() >= process.started());
+    api.detach();
+    assert_eq!(api.first_next(), None);
+}
+
+#[tokio::test]
 async fn a_process_that_ends_ends_its_invocation() {
     let api = RuntimeApi::start().await.unwrap();
     let mut command = Command::new("/bin/sh");
