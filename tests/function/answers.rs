@@ -270,7 +270,7 @@ async fn logs_are_json_with_the_request_and_metrics_are_embedded() {
     assert_eq!(metrics["Clips"], json!(1));
     assert_eq!(metrics["GetClipCalls"], json!(1));
     assert_eq!(metrics["Failures"], json!(0));
-    assert_eq!(metrics["Footage"], json!(22048));
+    assert_eq!(metrics["Footage"], json!(22016));
 
     let stages: Vec<_> = lines
         .iter()

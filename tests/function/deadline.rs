@@ -150,3 +150,49 @@ async fn what_kept_an_export_until_the_deadline_is_the_error() {
     assert!(message.contains("ClientLimitExceededException"), "{message}");
     rig.nothing_is_left();
 }
+
+/// The first wall falls into the search for an upload whose creation was not confirmed.
+#[tokio::test]
+async fn a_search_that_the_wall_interrupts_is_made_again() {
+    let rig = patient().start().await;
+    rig.kvs_fault("GetClip", When::Call(1), Fault::Delay(Duration::from_secs(5)));
+    rig.s3_fault("CreateMultipartUpload", When::Call(1), Fault::AnswerLost);
+    rig.s3_fault(
+        "ListMultipartUploads",
+        When::Call(1),
+        Fault::Delay(Duration::from_millis(1100)),
+    );
+    let outcome = rig
+        .invoke_within(&event("highway", 20), Duration::from_secs(8))
+        .await;
+    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
+    rig.nothing_is_left();
+}
+
+/// S3 has made the upload and says nothing until it is too late.
+#[tokio::test]
+async fn a_creation_that_is_never_answered_is_looked_for() {
+    let rig = patient().start().await;
+    rig.kvs_fault("GetClip", When::Call(1), Fault::Delay(Duration::from_secs(5)));
+    rig.s3_fault("CreateMultipartUpload", When::Call(1), Fault::Stall { after: 0 });
+    let outcome = rig
+        .invoke_within(&event("highway", 20), Duration::from_secs(8))
+        .await;
+    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
+    rig.nothing_is_left();
+}
+
+#[tokio::test]
+async fn a_clip_that_is_there_is_reported_though_its_head_cannot_be_read_in_time() {
+    let rig = patient().start().await;
+    rig.receipt(&event("highway", 20)).await;
+    rig.s3_fault("GetObject", When::Every, Fault::Stall { after: 10 });
+    let outcome = rig
+        .invoke_within(&event("highway", 20), Duration::from_secs(8))
+        .await;
+    let Outcome::Response(receipt) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(receipt["Status"], "ALREADY_EXPORTED");
+    assert!(receipt["Clips"][0].get("Tracks").is_none(), "{receipt}");
+}

@@ -6,7 +6,7 @@ use clip_export_local::faults::Fault::{
 use clip_export_local::faults::When::{Call, Every};
 use serde_json::json;
 
-use crate::rig::{Rig, event, with};
+use crate::rig::{Rig, Setup, event, with};
 
 /// One object of three parts.
 const MANY: &str = "highway";
@@ -161,4 +161,27 @@ async fn a_lost_answer_under_overwrite_is_found_too() {
         assert_eq!(receipt["Status"], json!("EXPORTED"));
         rig.is_lossless(stream, 20);
     }
+}
+
+/// Where S3 does not say whether it has made an upload, no second one is made.
+#[tokio::test]
+async fn a_creation_in_doubt_is_not_repeated() {
+    let rig = Rig::start().await;
+    rig.s3_fault("CreateMultipartUpload", Every, AnswerLost);
+    rig.s3_fault("ListMultipartUploads", Every, refusal(403, "AccessDenied"));
+    let (error_type, message) = rig.error(&event(MANY, 20)).await;
+    assert_eq!(error_type, "AccessDenied", "{message}");
+    assert_eq!(rig.s3.uploads().len(), 1);
+    rig.log_with("an unfinished upload may be left behind").await;
+}
+
+/// A pause is a stall only after `CLIP_STALL_SECONDS`.
+#[tokio::test]
+async fn a_pause_in_an_answer_is_waited_for() {
+    let rig = Setup::default().with("CLIP_STALL_SECONDS", "60").start().await;
+    let pause = Fault::Delay(std::time::Duration::from_secs(7));
+    rig.s3_fault("CompleteMultipartUpload", Call(1), pause);
+    let receipt = rig.receipt(&event(MANY, 20)).await;
+    assert_eq!(receipt["Retries"], json!(0));
+    assert_eq!(rig.s3.calls("CompleteMultipartUpload"), 1);
 }
