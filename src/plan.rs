@@ -199,7 +199,7 @@ impl fmt::Display for Doubt {
             Self::LiveEdge { seconds } => write!(
                 f,
                 "the range had ended only {seconds:.3} s before the clip was made: its last \
-                 fragment may not have been archived yet"
+                 fragment may not have been archived yet; for the rest, ask again with OVERWRITE"
             ),
         }
     }

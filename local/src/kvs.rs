@@ -8,7 +8,7 @@
 //!
 //! | stream | footage | for |
 //! | --- | --- | --- |
-//! | `front-door` | H.264 + AAC | everything: ten years of retention, so any date works |
+//! | `front-door` | H.264 + AAC | everything: ten years of retention, so nearly any date works |
 //! | `loading-dock` | H.265 | pictures without sound, `hvc1` |
 //! | `gate` | H.264 with B-frames + G.711 A-law | composition offsets, sound that is not AAC |
 //! | `highway` | the first at 4.5 Mbit/s | clips that GetClip cuts at 100 MB |

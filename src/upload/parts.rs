@@ -30,8 +30,11 @@ pub struct Upload {
     pub(super) part_bytes: usize,
     /// The part that is being filled.
     pub(super) filling: BytesMut,
-    pub(super) in_flight: JoinSet<Result<Part, UploadError>>,
+    pub(super) in_flight: JoinSet<Result<(Part, Bytes), UploadError>>,
     sent: Vec<Part>,
+    /// Memory of parts that have been sent, for those to come: allocating megabytes anew for each part
+    /// leaves the allocator with holes that no formula bounds.
+    spare: Vec<BytesMut>,
     parts: usize,
     /// Bytes taken so far.
     position: u64,
@@ -95,6 +98,7 @@ impl Upload {
             filling: BytesMut::new(),
             in_flight: JoinSet::new(),
             sent: Vec::new(),
+            spare: Vec::new(),
             parts: 0,
             position: 0,
             checksum: 0,
@@ -158,6 +162,7 @@ impl Upload {
                 self.send_part().await?;
             }
             if self.filling.capacity() == 0 {
+                self.filling = self.spare.pop().unwrap_or_default();
                 self.filling.reserve(self.part_bytes);
             }
             let room = self.part_bytes.saturating_sub(self.filling.len());
@@ -259,8 +264,13 @@ impl Upload {
     async fn arrived(&mut self) -> Result<(), UploadError> {
         match self.in_flight.join_next().await {
             None => Ok(()),
-            Some(Ok(part)) => {
-                self.sent.push(part?);
+            Some(Ok(sent)) => {
+                let (part, body) = sent?;
+                self.sent.push(part);
+                if let Ok(mut memory) = body.try_into_mut() {
+                    memory.clear();
+                    self.spare.push(memory);
+                }
                 Ok(())
             }
             Some(Err(lost)) => Err(UploadError::TaskLost {
@@ -428,7 +438,7 @@ async fn send_part(
     number: usize,
     body: Bytes,
     checksum: String,
-) -> Result<Part, UploadError> {
+) -> Result<(Part, Bytes), UploadError> {
     let bytes = body.len();
     let call = store
         .client
@@ -440,7 +450,7 @@ async fn send_part(
         .content_length(i64::try_from(bytes).unwrap_or(i64::MAX))
         .checksum_crc64_nvme(&checksum)
         .set_expected_bucket_owner(store.keeping.bucket_owner.clone())
-        .body(ByteStream::from(body))
+        .body(ByteStream::from(body.clone()))
         .customize()
         .interceptor(store.watch())
         .config_override(store.part_timeout(bytes));
@@ -454,12 +464,13 @@ async fn send_part(
         .await
         .map_err(|error| UploadError::Call(CallError::of("UploadPart", error)))?;
     tracing::info!(number, bytes, "part uploaded");
-    Ok(Part {
+    let part = Part {
         number,
         bytes,
         etag: output.e_tag,
         checksum,
-    })
+    };
+    Ok((part, body))
 }
 
 /// A checksum as S3 writes it: big-endian bytes in Base64.
