@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clip_export_local::function::{Environment, start};
 use clip_export_local::process::Process;
 use clip_export_local::runtime_api::{INIT_LIMIT, Outcome as Answer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Outcome;
 use super::report::Cost;
@@ -41,20 +41,17 @@ pub(crate) async fn export(
     });
     let (process, init) = ready(stack, binary, settings).await?;
     for _ in 1..times {
-        stack.runtime.invoke(event.to_string(), DEADLINE).await;
+        invoke(stack, &process, &event).await?;
     }
     let idle = process.cpu_time().ok_or("the function has ended")?;
     let stack_idle = Stack::cpu()?;
     let invoked = Instant::now();
-    let answer = stack.runtime.invoke(event.to_string(), DEADLINE).await;
+    invoke(stack, &process, &event).await?;
     let wall = invoked.elapsed();
     let stack_cpu = Stack::cpu()?.saturating_sub(stack_idle);
     let process_cpu = process.cpu_time().ok_or("the function has ended")?;
     let peak_memory = process.peak_memory().ok_or("the function has ended")?;
     process.kill().await;
-    if !matches!(answer, Answer::Response(_)) {
-        return Err(format!("{answer:?}\n{}", process.lines().join("\n")).into());
-    }
     Ok(Cost {
         bytes: stack.size(KEY)?,
         wall,
@@ -64,6 +61,14 @@ pub(crate) async fn export(
         stack_cpu,
         peak_memory,
     })
+}
+
+/// One invocation, which must succeed: a failure is quick, and would pass for a good figure.
+async fn invoke(stack: &Stack, process: &Process, event: &Value) -> Outcome<()> {
+    match stack.runtime.invoke(event.to_string(), DEADLINE).await {
+        Answer::Response(_) => Ok(()),
+        answer => Err(format!("{answer:?}\n{}", process.lines().join("\n")).into()),
+    }
 }
 
 /// Time from the start of the process to its first request for an event.

@@ -13,8 +13,8 @@ const MOST_OF_BOTO3: f64 = 0.5;
 /// Peak resident memory at the defaults (parts of 8 MiB, four on their way), in MiB.
 const MOST_MEMORY_MIB: f64 = 64.0;
 
-/// Peak memory of the clip that takes most by that of the clip that takes least. The clips differ by a factor
-/// of ten, so memory that grew with them would show; the rest is the allocator's.
+/// Peak memory of the clip that takes most by that of the clip that takes least, with small buffers. The clips
+/// differ by a factor of nine; this leaves room for one buffer of 5 MiB more or less on some 22 MiB.
 const MOST_GROWTH: f64 = 1.25;
 
 /// From the start of the process to its first request for an event, in milliseconds.

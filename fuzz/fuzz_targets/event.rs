@@ -34,7 +34,16 @@ fuzz_target!(|event: &str| {
     let again = ExportRequest::parse(&canonical, &DEFAULTS).expect(&canonical);
     assert_eq!(request.fingerprint(), again.fingerprint(), "{canonical}");
     let key = &request.destination.key;
-    assert!((1..=1024).contains(&key.len()) && !key.starts_with('/') && !key.ends_with('/'), "{key:?}");
+    assert!(
+        (1..=1024).contains(&key.len()) && !key.starts_with('/') && !key.ends_with('/'),
+        "{key:?}"
+    );
     let metadata = request.object_metadata("00000000-0000-0000-0000-000000000000");
-    assert!(metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= 2048);
+    assert!(
+        metadata
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum::<usize>()
+            <= 2048
+    );
 });

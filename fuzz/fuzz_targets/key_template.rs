@@ -25,6 +25,9 @@ fuzz_target!(|input: (i64, &str)| {
     if let Ok(template) = KeyTemplate::parse(&format!("{{start:{text}}}")) {
         let (at_epoch, key) = (template.render("", &epoch), template.render("", &range));
         // Nothing but a fraction of a second may be nothing at one moment, and the epoch has none.
-        assert!(at_epoch.is_empty() || !key.is_empty(), "{text:?}: {at_epoch:?} and nothing");
+        assert!(
+            at_epoch.is_empty() || !key.is_empty(),
+            "{text:?}: {at_epoch:?} and nothing"
+        );
     }
 });

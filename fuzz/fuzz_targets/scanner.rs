@@ -29,7 +29,10 @@ fn scan<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Movie, Mp4Erro
 
 fn skip(size: u8, file: &[u8]) -> Result<Movie, Mp4Error> {
     let mut scanner = Scanner::new();
-    while let Some(rest) = usize::try_from(scanner.position()).ok().and_then(|at| file.get(at..)) {
+    while let Some(rest) = usize::try_from(scanner.position())
+        .ok()
+        .and_then(|at| file.get(at..))
+    {
         if rest.is_empty() {
             break;
         }
