@@ -80,7 +80,10 @@ pub(crate) async fn cold_start(stack: &Stack, binary: &Path) -> Outcome<Duration
 
 /// Starts the function: the process, and when it first asked for an event.
 async fn ready(stack: &Stack, binary: &Path, settings: &Settings) -> Outcome<(Process, Instant)> {
-    let mut environment = Environment::of_lambda(MEMORY_MIB).with_bucket(BUCKET);
+    let mut environment = Environment::of_lambda(MEMORY_MIB)
+        .with_bucket(BUCKET)
+        // As template.yaml has it.
+        .with("MALLOC_MMAP_THRESHOLD_", "4194304");
     for (name, value) in stack.environment()? {
         environment = environment.with(name, value);
     }
