@@ -9,6 +9,7 @@
 //! with its size and its CRC-64/NVME checked by S3, or abandoned: never both. [`Upload::abandon`]
 //! leaves nothing behind that costs money or could be completed later.
 
+mod calls;
 mod error;
 mod lifetime;
 mod object;

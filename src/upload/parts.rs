@@ -1,21 +1,16 @@
 //! One object on its way into S3: parts, checksum, and making the object out of them.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use crc_fast::CrcAlgorithm::Crc64Nvme;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::Instrument;
 
+use super::calls::{base64, put, put_together, send_part};
 use super::size::{MAX_PARTS, part_bytes};
 use super::{Store, Stored, Target, UploadError};
-use crate::call::CallError;
-
-/// How long S3 may take to put an object together from its parts. It keeps the connection alive
-/// with white space meanwhile. Source: S3 API reference, `CompleteMultipartUpload`.
-const COMPLETE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// An object on its way.
 ///
@@ -76,17 +71,17 @@ pub(super) enum Landing {
 /// What S3 says of an object that it has just made.
 #[derive(Debug)]
 pub(super) struct Held {
-    checksum: Option<String>,
-    etag: Option<String>,
-    version_id: Option<String>,
+    pub(super) checksum: Option<String>,
+    pub(super) etag: Option<String>,
+    pub(super) version_id: Option<String>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Part {
-    number: usize,
-    bytes: usize,
-    etag: Option<String>,
-    checksum: String,
+    pub(super) number: usize,
+    pub(super) bytes: usize,
+    pub(super) etag: Option<String>,
+    pub(super) checksum: String,
 }
 
 impl Upload {
@@ -352,130 +347,6 @@ impl Upload {
             checksum_crc64nvme: held.checksum,
         })
     }
-}
-
-impl Target {
-    fn if_none_match(&self) -> Option<String> {
-        (!self.overwrite).then(|| "*".to_owned())
-    }
-}
-
-async fn put(store: Store, target: Target, body: Bytes) -> Result<Held, UploadError> {
-    let bytes = body.len();
-    let (destination, keeping) = (&target.destination, &store.keeping);
-    let call = store
-        .client
-        .put_object()
-        .bucket(&destination.bucket)
-        .key(&destination.key)
-        .content_type(&target.content_type)
-        .content_length(i64::try_from(bytes).unwrap_or(i64::MAX))
-        .set_metadata(Some(target.metadata.iter().cloned().collect()))
-        .set_tagging(target.tagging())
-        .set_storage_class(destination.storage_class.map(|class| class.as_str().into()))
-        .set_server_side_encryption(keeping.kms_key_id.as_ref().map(|_| ServerSideEncryption::AwsKms))
-        .set_ssekms_key_id(keeping.kms_key_id.clone())
-        .set_expected_bucket_owner(keeping.bucket_owner.clone())
-        .set_if_none_match(target.if_none_match())
-        .checksum_crc64_nvme(base64(crc_fast::checksum(Crc64Nvme, &body)))
-        .body(ByteStream::from(body))
-        .customize()
-        .interceptor(store.watch())
-        .config_override(store.part_timeout(bytes));
-    let call = if store.sign_payload {
-        call
-    } else {
-        call.disable_payload_signing()
-    };
-    let output = call
-        .send()
-        .await
-        .map_err(|error| UploadError::Call(CallError::of("PutObject", error)))?;
-    Ok(Held {
-        checksum: output.checksum_crc64_nvme,
-        etag: output.e_tag,
-        version_id: output.version_id,
-    })
-}
-
-async fn put_together(
-    store: Store,
-    target: Target,
-    upload_id: String,
-    parts: CompletedMultipartUpload,
-    bytes: u64,
-    checksum: String,
-) -> Result<Held, UploadError> {
-    let output = store
-        .client
-        .complete_multipart_upload()
-        .bucket(&target.destination.bucket)
-        .key(&target.destination.key)
-        .upload_id(upload_id)
-        .multipart_upload(parts)
-        .checksum_crc64_nvme(checksum)
-        .checksum_type(ChecksumType::FullObject)
-        .mpu_object_size(i64::try_from(bytes).unwrap_or(i64::MAX))
-        .set_if_none_match(target.if_none_match())
-        .set_expected_bucket_owner(store.keeping.bucket_owner.clone())
-        .customize()
-        .interceptor(store.watch())
-        .config_override(store.attempt_timeout(COMPLETE_TIMEOUT))
-        .send()
-        .await
-        .map_err(|error| UploadError::Call(CallError::of("CompleteMultipartUpload", error)))?;
-    Ok(Held {
-        checksum: output.checksum_crc64_nvme,
-        etag: output.e_tag,
-        version_id: output.version_id,
-    })
-}
-
-async fn send_part(
-    store: Store,
-    target: Target,
-    upload_id: String,
-    number: usize,
-    body: Bytes,
-    checksum: String,
-) -> Result<(Part, Bytes), UploadError> {
-    let bytes = body.len();
-    let call = store
-        .client
-        .upload_part()
-        .bucket(&target.destination.bucket)
-        .key(&target.destination.key)
-        .upload_id(upload_id)
-        .part_number(i32::try_from(number).unwrap_or(i32::MAX))
-        .content_length(i64::try_from(bytes).unwrap_or(i64::MAX))
-        .checksum_crc64_nvme(&checksum)
-        .set_expected_bucket_owner(store.keeping.bucket_owner.clone())
-        .body(ByteStream::from(body.clone()))
-        .customize()
-        .interceptor(store.watch())
-        .config_override(store.part_timeout(bytes));
-    let call = if store.sign_payload {
-        call
-    } else {
-        call.disable_payload_signing()
-    };
-    let output = call
-        .send()
-        .await
-        .map_err(|error| UploadError::Call(CallError::of("UploadPart", error)))?;
-    tracing::info!(number, bytes, "part uploaded");
-    let part = Part {
-        number,
-        bytes,
-        etag: output.e_tag,
-        checksum,
-    };
-    Ok((part, body))
-}
-
-/// A checksum as S3 writes it: big-endian bytes in Base64.
-fn base64(checksum: u64) -> String {
-    aws_smithy_types::base64::encode(checksum.to_be_bytes())
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ mod tests {
             &long,
             &longer_tail,
         ];
-        let folder = Path::new("/root/clips");
+        let folder = Path::new("/srv/clips");
         let mut paths: Vec<_> = keys.iter().map(|key| file_path(folder, key)).collect();
         for path in &paths {
             assert!(path.starts_with(folder) && path != folder, "{path:?}");
