@@ -8,11 +8,11 @@ font=/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# picture SECONDS LABEL: a moving test picture under a running clock, 320x180, 25 frames a second. Tenths are cut, not rounded,
-# and the small constant keeps a frame time such as 1.2 s from showing as 1.1.
+# picture SECONDS LABEL [RATE]: a moving test picture under a running clock, 320x180, 25 frames a second unless told. Tenths are cut,
+# not rounded, and the small constant keeps a frame time such as 1.2 s from showing as 1.1.
 picture() {
     local clock='%{eif\:floor(mod((t+0.001)/60\,60))\:d\:2}\:%{eif\:floor(mod(t+0.001\,60))\:d\:2}.%{eif\:floor(mod((t+0.001)*10\,10))\:d\:1}'
-    printf "testsrc2=size=320x180:rate=25:duration=%s,drawbox=x=0:y=62:w=320:h=84:color=black@0.8:t=fill," "$1"
+    printf "testsrc2=size=320x180:rate=%s:duration=%s,drawbox=x=0:y=62:w=320:h=84:color=black@0.8:t=fill," "${3:-25}" "$1"
     printf "drawtext=fontfile=%s:text='%s':fontcolor=white:fontsize=48:x=(w-text_w)/2:y=70," "$font" "$clock"
     printf "drawtext=fontfile=%s:text='%s':fontcolor=white:fontsize=14:x=(w-text_w)/2:y=124,format=yuv420p" "$font" "$2"
 }
@@ -44,3 +44,13 @@ ffmpeg "${quiet[@]}" -f lavfi -i "$(picture 60 'H.265')" -c:v libx265 -preset sl
 ffmpeg "${quiet[@]}" -f lavfi -i "$(picture 60 'H.264 B-frames + A-law')" "${x264[@]}" -bf 2 -x264-params open-gop=0 \
     -movflags +faststart clock-h264-bframes.mp4
 ffmpeg "${quiet[@]}" -f lavfi -i "$(sound 8000 60)" -c:a pcm_alaw -f alaw clock-alaw.al
+
+# One minute, H.264 at 30 frames a second with a key frame every 15 (0.5 s), AAC-LC 32 kHz mono: 1,800 frames and exactly 1,875 AAC
+# frames, cut out of the middle of three loops as above: frame 1876 of the whole is the first that begins at 60 s. The rate is
+# 30, since half a second is no whole number of frames at 25.
+ffmpeg "${quiet[@]}" -f lavfi -i "$(picture 60 'H.264, key frame each 0.5 s' 30)" -c:v libx264 -profile:v high -preset veryslow -b:v 80k \
+    -maxrate 110k -bufsize 110k -g 15 -keyint_min 15 -sc_threshold 0 -bf 0 -threads 1 "$scratch/half.mp4"
+ffmpeg "${quiet[@]}" -f lavfi -i "$(sound 32000 180)" -c:a aac -profile:a aac_low -b:a 24k "$scratch/half.aac"
+ffmpeg "${quiet[@]}" -i "$scratch/half.mp4" -i "$scratch/half.aac" -map 0:v -map 1:a -c copy \
+    -bsf:a "noise=drop=lt(n\,1876)+gte(n\,3751),aac_adtstoasc,setts=ts=N*1024:duration=1024:time_base=1/32000" \
+    -movflags +faststart clock-h264-half-second.mp4

@@ -10,7 +10,7 @@ mod bulk;
 mod read;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::BytesMut;
 use shiguredo_mp4::TrackKind;
@@ -19,22 +19,21 @@ use shiguredo_mp4::boxes::SampleEntry;
 use bulk::Bulk;
 pub use read::FootageError;
 
-/// Length of a group of pictures in all footage, in milliseconds: fragments last a multiple of it.
-pub const GROUP_OF_PICTURES_MS: u32 = 2_000;
-
-/// Duration of a picture in all footage, in milliseconds: 25 pictures a second.
-pub const PICTURE_MS: u32 = 40;
-
 /// A recording in a loop; clones share the media.
 #[derive(Clone, Debug)]
 pub struct Footage {
     recording: Arc<Recording>,
     bulk: Option<Bulk>,
+    /// Whether the sound track is left out.
+    mute: bool,
 }
 
 #[derive(Debug)]
 struct Recording {
+    /// Pictures first.
     tracks: Vec<Track>,
+    movie: &'static [u8],
+    alaw: Option<&'static [u8]>,
 }
 
 /// One track of a recording: a loop of samples in decode order.
@@ -80,35 +79,110 @@ impl Footage {
     /// H.264 High without B-frames and AAC-LC, 16 kHz mono, 120 s, about 73 kbit/s.
     #[must_use]
     pub fn h264_aac() -> Self {
-        Self::embedded(include_bytes!("../footage/clock-h264-aac.mp4"), None)
+        static READ: OnceLock<Arc<Recording>> = OnceLock::new();
+        let movie = include_bytes!("../footage/clock-h264-aac.mp4");
+        Self::embedded(&READ, movie, None)
     }
 
     /// H.265 Main as `hvc1` without sound, 60 s, about 60 kbit/s.
     #[must_use]
     pub fn h265() -> Self {
-        Self::embedded(include_bytes!("../footage/clock-h265.mp4"), None)
+        static READ: OnceLock<Arc<Recording>> = OnceLock::new();
+        let movie = include_bytes!("../footage/clock-h265.mp4");
+        Self::embedded(&READ, movie, None)
     }
 
     /// H.264 High with B-frames and G.711 A-law, 8 kHz mono in packets of 20 ms, 60 s, about 130 kbit/s.
     #[must_use]
     pub fn h264_bframes_alaw() -> Self {
-        Self::embedded(
-            include_bytes!("../footage/clock-h264-bframes.mp4"),
-            Some(include_bytes!("../footage/clock-alaw.al")),
-        )
+        static READ: OnceLock<Arc<Recording>> = OnceLock::new();
+        let movie = include_bytes!("../footage/clock-h264-bframes.mp4");
+        let alaw = include_bytes!("../footage/clock-alaw.al");
+        Self::embedded(&READ, movie, Some(alaw))
+    }
+
+    /// H.264 High without B-frames at 30 pictures a second, which no millisecond divides, with a key frame
+    /// every half second, and AAC-LC, 32 kHz mono, 60 s, about 95 kbit/s.
+    #[must_use]
+    pub fn h264_half_second() -> Self {
+        static READ: OnceLock<Arc<Recording>> = OnceLock::new();
+        let movie = include_bytes!("../footage/clock-h264-half-second.mp4");
+        Self::embedded(&READ, movie, None)
     }
 
     #[expect(
         clippy::expect_used,
         reason = "the files are part of the binary and the tests read each of them"
     )]
-    fn embedded(movie: &'static [u8], alaw: Option<&'static [u8]>) -> Self {
-        let mut tracks = read::movie(movie).expect("embedded footage can be read");
-        tracks.extend(alaw.map(read::alaw));
+    fn embedded(read: &OnceLock<Arc<Recording>>, movie: &'static [u8], alaw: Option<&'static [u8]>) -> Self {
+        let recording = read.get_or_init(|| {
+            let mut tracks = read::movie(movie).expect("embedded footage can be read");
+            tracks.extend(alaw.map(read::alaw));
+            Arc::new(Recording { tracks, movie, alaw })
+        });
         Self {
-            recording: Arc::new(Recording { tracks }),
+            recording: Arc::clone(recording),
             bulk: None,
+            mute: false,
         }
+    }
+
+    /// The same pictures without the sound track.
+    #[must_use]
+    pub fn without_sound(mut self) -> Self {
+        self.mute = true;
+        self
+    }
+
+    /// The file that the pictures and, if it is AAC, the sound come from: one round of the loop, for a judge
+    /// to decode. What [`Footage::bulky`] adds and [`Footage::without_sound`] takes away does not show in it.
+    #[must_use]
+    pub fn source_movie(&self) -> &'static [u8] {
+        self.recording.movie
+    }
+
+    /// The bare G.711 A-law bytes that the sound comes from, 8 kHz mono, one round of the loop.
+    #[must_use]
+    pub fn source_alaw(&self) -> Option<&'static [u8]> {
+        self.recording.alaw
+    }
+
+    /// Length of the loop in milliseconds. A loop begins at each multiple of it since the epoch.
+    #[must_use]
+    pub fn loop_ms(&self) -> i64 {
+        let video = &self.recording.tracks[0];
+        video.length * 1_000 / i64::from(video.timescale.get())
+    }
+
+    /// Pictures in the loop.
+    #[must_use]
+    pub fn pictures(&self) -> usize {
+        self.recording.tracks[0].samples.len()
+    }
+
+    /// Audio samples in the loop: AAC frames, or packets of 160 bytes of G.711. 0 without sound.
+    #[must_use]
+    pub fn sounds(&self) -> usize {
+        self.tracks().get(1).map_or(0, |track| track.samples.len())
+    }
+
+    /// Length of a group of pictures in milliseconds: fragments last a multiple of it.
+    #[must_use]
+    pub fn group_of_pictures_ms(&self) -> u32 {
+        let video = &self.recording.tracks[0];
+        let second = video.samples.iter().skip(1).find(|s| s.sync);
+        let ticks = second.map_or(video.length, |s| s.start);
+        u32::try_from(ticks * 1_000 / i64::from(video.timescale.get())).unwrap_or(u32::MAX)
+    }
+
+    /// Duration of a picture in milliseconds, a part of one rounded up.
+    pub(crate) fn picture_ms(&self) -> i64 {
+        let video = &self.recording.tracks[0];
+        let rate = i64::from(video.timescale.get());
+        video
+            .samples
+            .first()
+            .map_or(0, |s| (s.duration * 1_000 + rate - 1) / rate)
     }
 
     /// The same pictures at a higher bit rate: each picture that is smaller than its share is filled up with
@@ -119,13 +193,16 @@ impl Footage {
     /// The rate is 0, or a picture's share would not fit 16 MiB.
     pub fn bulky(mut self, video_bits_per_second: u64) -> Result<Self, FootageError> {
         let video = self.tracks().iter().find(|t| t.kind == TrackKind::Video);
-        let entry = &video.ok_or(FootageError::NoVideo)?.entry;
-        self.bulk = Some(Bulk::new(entry, video_bits_per_second)?);
+        self.bulk = Some(Bulk::new(
+            video.ok_or(FootageError::NoVideo)?,
+            video_bits_per_second,
+        )?);
         Ok(self)
     }
 
     pub(crate) fn tracks(&self) -> &[Track] {
-        &self.recording.tracks
+        let all = &self.recording.tracks;
+        if self.mute { &all[..1] } else { all }
     }
 
     /// Size of a sample in bytes, filling included.
@@ -149,6 +226,10 @@ impl Footage {
 }
 
 impl Track {
+    pub(crate) fn is_sound(&self) -> bool {
+        self.kind == TrackKind::Audio
+    }
+
     pub(crate) fn sample(&self, index: usize) -> &Sample {
         &self.samples[index]
     }

@@ -3,8 +3,10 @@
 //! It exists so that a person can try the function, and tests can break it, without an account. It owns the
 //! streams, their quotas and the recorded requests, and promises the semantics of the real service where they
 //! are documented or were seen by its users: GetClip takes fragments that *start* in the range (both ends
-//! included), stops at 200 fragments or 100 MB without a word, and sees a fragment only once the next one has
-//! started; ListFragments has no order. Signatures are verified, their age is not.
+//! included), stops at 200 fragments or 100 MB without a word, takes of fragments with equal producer
+//! timestamps the one that was ingested first, and sees a fragment only once the next one has started;
+//! ListFragments has no order and lists every copy. Signatures are verified, their age is not. What the
+//! archive really holds, [`Server::archived`] tells.
 //!
 //! | stream | footage | for |
 //! | --- | --- | --- |
@@ -13,6 +15,16 @@
 //! | `gate` | H.264 with B-frames + G.711 A-law | composition offsets, sound that is not AAC |
 //! | `highway` | the first at 4.5 Mbit/s | clips that GetClip cuts at 100 MB |
 //! | `motorway` | the first at 4.4 Mbit/s | 180 s are 90 fragments and just under 100 MB |
+//! | `runway` | the first at 4 Mbit/s, fragments of 10 s | 5 MB a fragment: GetClip cuts after 19 |
+//! | `glacier` | the first, fragments of 20 s | the longest fragments, a clip of over an hour |
+//! | `turnstile` | H.264 at 30 pictures a second + AAC, fragments of 0.5 s | the shortest fragments, clips of 100 s |
+//! | `revolving-door` | the same, fragments of 1.5, 2.5, 0.5 and 2 s in turn | fragments of unequal length |
+//! | `barn` | the first, the first 40 s of each two minutes | gaps, written as samples that last |
+//! | `stable` | the same | gaps that are closed up inside a clip |
+//! | `harbour` | the first, reconnecting each ten minutes | 12 s that are archived twice, with equal producer timestamps |
+//! | `ferry` | the same, the second time 300 ms later | fragments that overlap |
+//! | `reception` | the first, without its sound track every other ten minutes | a track change: `InvalidCodecPrivateDataException` |
+//! | `corridor` | the first | each answer shares 60 ms of sound with its neighbours, which an edit list hides |
 //! | `yard` | the first | `moov` after the media |
 //! | `workshop` | the first, then H.265, changing each full hour | `InvalidCodecPrivateDataException` |
 //! | `night-shift` | the first | one hour of retention |
@@ -20,13 +32,15 @@
 //! | `intercom` | stands for G.711 mu-law | `UnsupportedStreamMediaTypeException` |
 //! | `dark-room` | none | a stream without fragments |
 //!
-//! Where the real service is unknown, this one chose: a gap inside a clip lengthens the sample before it;
-//! `moov` comes first and the length is announced (a stream can be set otherwise); a start before the
-//! retention period is no error, only an end is. Overlapping ingestion, which the real service de-duplicates,
-//! does not occur.
+//! Where the real service is unknown, this one chose, and a stream can be set otherwise where it matters: a
+//! gap inside a clip lengthens the sample before it; a clip ends before the fragment that would pass 100 MB;
+//! `moov` comes first and the length is announced; a clip's fragments stand in the order of their producer
+//! timestamps, whichever clock selected them, and what overlaps is put behind what it overlaps; a start
+//! before the retention period is no error, only an end is.
 
 mod answer;
 mod archive;
+mod archived;
 mod catalogue;
 mod clip;
 mod clock;
@@ -52,11 +66,15 @@ use archive::Range;
 use service::{Endpoint, Service, held};
 
 pub use answer::Answer;
+pub use archived::Archived;
 pub use catalogue::catalogue;
 pub use clock::Clock;
 pub use refusal::Refusal;
 pub use service::OPERATIONS;
-pub use stream::{CodecChanges, Framing, Moov, Selector, Stream, StreamBuilder, StreamError, Timescale};
+pub use stream::{
+    CodecChanges, Framing, Gaps, Moov, Reconnects, Repeats, Selector, SizeCut, SoundEdges, Stream,
+    StreamBuilder, StreamError, Timescale, Unlisted,
+};
 
 /// How to start the service. The default is the catalogue on a free port of 127.0.0.1, with quotas, on the
 /// machine's clock.
@@ -139,6 +157,8 @@ impl Server {
             scheme: if authority.is_some() { "https" } else { "http" },
             moved: Mutex::default(),
             requests: Mutex::default(),
+            listings: Mutex::default(),
+            repeats: Mutex::default(),
         });
         let address = SocketAddr::new(host, port);
         let first = listen(&service, address, authority.as_ref(), 0).await?;
@@ -162,9 +182,34 @@ impl Server {
     /// The ARN of a stream, if there is one of that name.
     #[must_use]
     pub fn arn(&self, stream: &str) -> Option<String> {
-        let streams = &self.service.streams;
-        let found = streams.iter().find(|s| s.name() == stream);
-        found.map(Stream::arn)
+        self.stream(stream).map(Stream::arn)
+    }
+
+    /// The stream of that name.
+    #[must_use]
+    pub fn stream(&self, name: &str) -> Option<&Stream> {
+        self.service.stream(name)
+    }
+
+    /// What the archive holds of a stream at this moment, for a judge to compute what has to be in a file:
+    /// the fragments that start in the range, both ends included, in milliseconds since the epoch. Sorted by
+    /// producer timestamp, then by ingestion; copies are in it, and so are fragments that ListFragments or
+    /// GetClip leaves out. Costs no quota, and has no limit but memory.
+    ///
+    /// # Errors
+    /// There is no such stream.
+    pub fn archived(
+        &self,
+        stream: &str,
+        by: Selector,
+        start: i64,
+        end: i64,
+    ) -> Result<Vec<Archived>, Refusal> {
+        let stream = self.stream(stream).ok_or_else(Refusal::no_stream)?;
+        let range = Range { by, start, end };
+        let fragments = archive::all(stream, range, self.service.clock.now_ms());
+        let archived = |fragment| Archived::new(stream, fragment);
+        Ok(fragments.iter().map(archived).collect())
     }
 
     /// How often one of [`OPERATIONS`] was called, faults included.
@@ -212,7 +257,7 @@ impl Server {
     /// # Errors
     /// There is no such stream, or no port is free.
     pub async fn move_endpoint(&self, stream: &str) -> io::Result<String> {
-        if !self.service.streams.iter().any(|s| s.name() == stream) {
+        if self.stream(stream).is_none() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "no such stream"));
         }
         let endpoint = held(&self.others).len() + 1;

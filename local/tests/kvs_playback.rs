@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use clip_export_local::footage::Footage;
 use clip_export_local::kvs::{
-    Clock, Moov, Options, Selector, Server, Stream, StreamBuilder, Timescale, catalogue,
+    Clock, Gaps, Moov, Options, Reconnects, Repeats, Selector, Server, SizeCut, SoundEdges, Stream,
+    StreamBuilder, Timescale, catalogue,
 };
 use serde_json::Value;
 
@@ -200,4 +201,106 @@ async fn a_gap_is_a_picture_that_stays() {
     let picture = play(&server, "test", TEN_O_CLOCK, 14_000).track("v");
     assert_eq!(number(&picture["nb_read_frames"]), 8.0 * 25.0);
     assert_eq!(number(&picture["duration"]), 14.0);
+}
+
+#[tokio::test]
+async fn archives_of_every_kind_play_without_a_word() {
+    let server = server(catalogue()).await;
+    let reconnect = TEN_O_CLOCK + 600_000;
+    for (stream, start, length, frames, seconds) in [
+        ("glacier", TEN_O_CLOCK, 60_000, 1_500.0, 60.0),
+        ("turnstile", TEN_O_CLOCK + 50_000, 20_000, 600.0, 20.0),
+        ("barn", TEN_O_CLOCK, 180_000, 2_000.0, 160.0),
+        ("stable", TEN_O_CLOCK, 180_000, 2_000.0, 80.0),
+        ("harbour", reconnect - 30_000, 60_000, 1_500.0, 60.0),
+        ("ferry", reconnect - 30_000, 60_000, 1_800.0, 72.0),
+        ("reception", TEN_O_CLOCK, 20_000, 500.0, 20.0),
+        ("reception", TEN_O_CLOCK + 600_000, 20_000, 500.0, 20.0),
+        ("corridor", TEN_O_CLOCK + 2_000, 20_000, 500.0, 20.0),
+    ] {
+        let picture = play(&server, stream, start, length).track("v");
+        assert_eq!(number(&picture["nb_read_frames"]), frames, "{stream}");
+        // The last of 33.3 ms is written as 33.
+        let short = seconds - number(&picture["duration"]);
+        assert!((0.0..0.002).contains(&short), "{stream}: {picture}");
+        assert_eq!(number(&picture["start_time"]), 0.0, "{stream}");
+    }
+}
+
+#[tokio::test]
+async fn settings_of_every_kind_play_without_a_word() {
+    let clock = || Stream::builder("test", Footage::h264_aac());
+    let bframes = || Stream::builder("test", Footage::h264_bframes_alaw());
+    let gap = (TEN_O_CLOCK + 10_000, TEN_O_CLOCK + 14_000);
+    let edges = |before_ms, after_ms| SoundEdges::Hidden { before_ms, after_ms };
+    let heard = |before_ms, after_ms| SoundEdges::Heard { before_ms, after_ms };
+    let at = Reconnects::At(vec![TEN_O_CLOCK + 10_000]);
+    let bulky = Footage::h264_bframes_alaw().bulky(40_000_000).unwrap();
+    let builders = [
+        clock().sound_edges(edges(60, 60)),
+        clock().sound_edges(edges(-60, -60)),
+        clock().sound_edges(heard(60, 60)).timescale(Timescale::Native),
+        bframes().sound_edges(heard(60, 60)),
+        bframes().sound_edges(edges(60, 60)).timescale(Timescale::Native),
+        bframes().gap(gap.0, gap.1).gaps(Gaps::Closed),
+        clock().microphone_off(gap.0, gap.1),
+        clock().microphone_off(TEN_O_CLOCK, gap.0),
+        clock().microphone_off(TEN_O_CLOCK, TEN_O_CLOCK + 60_000),
+        bframes().reconnects(at.clone(), 6_000, -300),
+        clock().reconnects(at, 6_000, 300).timescale(Timescale::Native),
+        clock().unclipped(gap.0, gap.1).moov(Moov::Last),
+        clock().repeats(Repeats::LongerMoov).moov(Moov::Last),
+        Stream::builder("test", bulky).size_cut(SizeCut::BeforePicture),
+    ];
+    for (setting, builder) in builders.into_iter().enumerate() {
+        let server = server(vec![builder.build().unwrap()]).await;
+        let picture = play(&server, "test", TEN_O_CLOCK + 2_000, 28_000).track("v");
+        let frames = number(&picture["nb_read_frames"]);
+        assert!(
+            (450.0..=850.0).contains(&frames),
+            "{frames} frames of setting {setting}"
+        );
+    }
+}
+
+/// MD5 of each decoded picture of a file.
+fn hashes(path: &std::path::Path) -> Vec<String> {
+    let file = path.to_str().unwrap();
+    let input = ["-v", "warning", "-guess_layout_max", "0", "-i", file];
+    // Each picture once, whatever its time says.
+    let output = ["-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-"];
+    let output = run("ffmpeg", &[&input[..], &output].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let frames = lines.lines().filter(|line| !line.starts_with('#'));
+    frames
+        .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn pictures_are_those_that_the_archive_names_of_the_source() {
+    let server = server(catalogue()).await;
+    for (stream, start, length) in [
+        ("turnstile", TEN_O_CLOCK + 55_500, 10_000),
+        ("barn", TEN_O_CLOCK + 30_000, 100_000),
+        ("ferry", TEN_O_CLOCK + 594_000, 12_000),
+        ("gate", TEN_O_CLOCK + 50_000, 20_000),
+    ] {
+        let clip = play(&server, stream, start, length);
+        let end = start + length - 1;
+        let archived = server.archived(stream, Selector::ProducerTimestamp, start, end);
+        let archived = archived.unwrap();
+        let source = server.stream(stream).unwrap().footage()[0].source_movie();
+        let path = std::env::temp_dir().join(format!("kvs-source-{}-{stream}.mp4", std::process::id()));
+        std::fs::write(&path, source).unwrap();
+        let source = hashes(&path);
+        std::fs::remove_file(&path).unwrap();
+        // Groups of pictures are closed, so a fragment shows the same ones in order of presentation.
+        let pictures = archived.iter().flat_map(|f| &f.pictures);
+        let expected: Vec<&String> = pictures.map(|n| &source[*n]).collect();
+        let got = hashes(&clip.path);
+        assert!(got.iter().eq(expected), "{stream}: {} pictures", got.len());
+    }
 }

@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 use shiguredo_mp4::boxes::SampleEntry;
 
-use super::{FootageError, PICTURE_MS};
+use super::{FootageError, Track};
 
 /// NAL unit header of filler data in H.264: `nal_ref_idc` 0, `nal_unit_type` 12 (ISO 14496-10, table 7-1).
 const H264_FILLER: &[u8] = &[0x0c];
@@ -32,15 +32,17 @@ pub(super) struct Bulk {
 }
 
 impl Bulk {
-    pub(super) fn new(entry: &SampleEntry, bits_per_second: u64) -> Result<Self, FootageError> {
-        let nal_header = match entry {
+    pub(super) fn new(video: &Track, bits_per_second: u64) -> Result<Self, FootageError> {
+        let nal_header = match &video.entry {
             SampleEntry::Avc1(_) => H264_FILLER,
             SampleEntry::Hev1(_) | SampleEntry::Hvc1(_) => H265_FILLER,
             _ => return Err(FootageError::NoVideo),
         };
+        // All pictures of a footage last as long as the first.
+        let ticks = video.samples.first().map_or(0, |s| s.duration).unsigned_abs();
         let picture_bytes = bits_per_second
-            .checked_mul(u64::from(PICTURE_MS))
-            .map(|milli_bits| milli_bits / 8_000)
+            .checked_mul(ticks)
+            .map(|bit_ticks| bit_ticks / (8 * u64::from(video.timescale.get())))
             .filter(|bytes| (1..=LARGEST_PICTURE).contains(bytes))
             .and_then(|bytes| usize::try_from(bytes).ok())
             .ok_or(FootageError::BitRate(bits_per_second))?;

@@ -3,8 +3,13 @@ use super::*;
 /// 2026-11-20T10:00:00Z, a multiple of every loop's length.
 const TEN_O_CLOCK: i64 = 1_795_168_800_000;
 
-fn all() -> [Footage; 3] {
-    [Footage::h264_aac(), Footage::h265(), Footage::h264_bframes_alaw()]
+fn all() -> [Footage; 4] {
+    [
+        Footage::h264_aac(),
+        Footage::h265(),
+        Footage::h264_bframes_alaw(),
+        Footage::h264_half_second(),
+    ]
 }
 
 #[test]
@@ -16,7 +21,7 @@ fn loops_are_whole_groups_of_pictures_and_whole_audio_frames() {
             .map(|t| t.length * 1_000 / i64::from(t.timescale.get()))
             .collect();
         let first = lengths[0];
-        assert_eq!(first % i64::from(GROUP_OF_PICTURES_MS), 0);
+        assert_eq!(first % i64::from(footage.group_of_pictures_ms()), 0);
         assert!(lengths.iter().all(|l| *l == first), "{lengths:?}");
         assert_eq!(TEN_O_CLOCK % first, 0);
         for track in footage.tracks() {
@@ -31,7 +36,10 @@ fn every_group_of_pictures_begins_with_a_sync_sample_and_has_no_other() {
     for footage in all() {
         let video = &footage.tracks()[0];
         assert_eq!(video.kind, TrackKind::Video);
-        let per_group = (GROUP_OF_PICTURES_MS / PICTURE_MS) as usize;
+        let per_group = match footage.group_of_pictures_ms() {
+            500 => 15,
+            _ => 50,
+        };
         for (index, sample) in video.samples.iter().enumerate() {
             assert_eq!(sample.sync, index % per_group == 0, "picture {index}");
         }
@@ -92,14 +100,18 @@ fn filler_brings_each_picture_to_its_share() {
         let mut out = BytesMut::new();
         let plain = &video.samples[7];
         footage.write(video, 7, &mut out);
-        assert_eq!(out.len(), 22_500);
-        assert_eq!(footage.size(video, 7), 22_500);
+        let share = match footage.group_of_pictures_ms() {
+            500 => 18_750,
+            _ => 22_500,
+        };
+        assert_eq!(out.len(), share);
+        assert_eq!(footage.size(video, 7), share);
         assert_eq!(
             &out[..plain.size],
             &video.media[plain.offset..plain.offset + plain.size]
         );
         let length = u32::from_be_bytes(out[plain.size..plain.size + 4].try_into().unwrap());
-        assert_eq!(length as usize, 22_500 - plain.size - 4);
+        assert_eq!(length as usize, share - plain.size - 4);
         assert_eq!(out.last(), Some(&0x80));
     }
 }
@@ -121,4 +133,26 @@ fn bit_rates_that_cannot_be_are_refused() {
     for rate in [0, 1, 199, u64::MAX, 4_000_000_000] {
         assert!(Footage::h265().bulky(rate).is_err(), "{rate}");
     }
+}
+
+#[test]
+fn what_a_judge_is_told_is_what_the_loop_has() {
+    let told = all().map(|f| (f.loop_ms(), f.pictures(), f.sounds(), f.group_of_pictures_ms()));
+    let expected = [
+        (120_000, 3_000, 1_875, 2_000),
+        (60_000, 1_500, 0, 2_000),
+        (60_000, 1_500, 3_000, 2_000),
+        (60_000, 1_800, 1_875, 500),
+    ];
+    assert_eq!(told, expected);
+    for footage in all() {
+        assert_eq!(&footage.source_movie()[4..8], b"ftyp");
+        let mute = footage.clone().without_sound();
+        assert_eq!((mute.sounds(), mute.tracks().len()), (0, 1));
+        assert_eq!(mute.pictures(), footage.pictures());
+    }
+    assert_eq!(
+        Footage::h264_bframes_alaw().source_alaw().map(<[u8]>::len),
+        Some(480_000)
+    );
 }

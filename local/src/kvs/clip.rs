@@ -5,17 +5,20 @@
 //! the function's own joiner, so that the two cannot share a mistake. What is held in memory is `moov` and
 //! one word per sample, never the media.
 
+mod layout;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use shiguredo_mp4::boxes::{EdtsBox, ElstBox, ElstEntry, FreeBox, MoovBox, TrakBox};
+use shiguredo_mp4::boxes::{EdtsBox, ElstBox, ElstEntry, FreeBox, MoovBox, TrakBox, UnknownBox};
 use shiguredo_mp4::mux::{Mp4FileMuxer, Mp4FileMuxerOptions, MuxError, Sample, TrackMetadata};
-use shiguredo_mp4::{BoxHeader, Encode, FixedPointNumber, LanguageCode, Utf8String};
+use shiguredo_mp4::{BoxHeader, BoxSize, BoxType, Encode, FixedPointNumber, LanguageCode, Utf8String};
 
 use super::fragment::Fragment;
-use super::stream::{Moov, Stream, Timescale};
+use super::stream::{Moov, Repeats, SoundEdges, Stream, Timescale};
 use crate::footage::{Footage, Track};
+use layout::{Placed, place};
 
 /// Handler names as the service's own muxer writes them.
 const VIDEO_HANDLER: &str = "USP Video Handler";
@@ -31,8 +34,23 @@ const MILLISECONDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_000 - 1);
 /// function's memory.
 const CHUNK: usize = 256 * 1024;
 
-/// How long the samples of one track run before those of the next come, in seconds.
-const INTERLEAVE_S: i64 = 1;
+/// How long the samples of one track run before those of the next come, in milliseconds.
+const INTERLEAVE_MS: i64 = 1_000;
+
+/// What [`Repeats::LongerMoov`] puts into `moov` with each further answer, in bytes beside the box header.
+const LONGER_BY: usize = 64;
+
+/// Most repeats that make a difference; more would only make larger boxes and smaller chunks.
+const REPEATS: u64 = 8;
+
+/// When a clip is asked for, and how often it was before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    /// Milliseconds since the epoch.
+    pub(super) now: i64,
+    /// Answers for the same range before this one.
+    pub(super) repeat: u64,
+}
 
 /// An MP4 that is ready to be sent.
 #[derive(Debug)]
@@ -46,43 +64,72 @@ pub(super) struct Clip {
     tail: Bytes,
 }
 
-/// A sample in the order of the file.
-#[derive(Clone, Copy, Debug)]
-struct Placed {
-    track: usize,
-    sample: usize,
-    /// Decode time in ticks of the output, counted from the start of the clip; never before it.
-    start: i64,
-    /// Second of the clip, for interleaving.
-    second: i64,
-}
-
 /// How a track of the clip relates to the clip's own time.
 #[derive(Clone, Copy, Debug)]
 struct Shift {
-    /// Ticks of nothing before the first sample.
-    empty: i64,
+    track: usize,
+    /// When its first sample is decoded, in ticks since the first picture is.
+    start: i64,
     /// Ticks of the media that come before its first presentation, because decoding runs ahead of it.
     lead: i64,
 }
 
+/// The settings that a muxing needs, and how often the clip was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Style {
+    moov: Moov,
+    timescale: Timescale,
+    edges: SoundEdges,
+    created: Duration,
+    /// Bytes in a `free` box inside `moov`; without any there is no such box.
+    longer_by: usize,
+}
+
+impl Style {
+    fn new(stream: &Stream, call: Call) -> Self {
+        let repeat = match stream.repeats {
+            Repeats::Alike => 0,
+            Repeats::Created | Repeats::LongerMoov | Repeats::OtherChunks => call.repeat,
+        };
+        let seconds = call.now.max(0).cast_unsigned() / 1_000;
+        Self {
+            moov: stream.moov,
+            timescale: stream.timescale,
+            edges: stream.sound_edges,
+            created: Duration::from_secs(seconds.saturating_add(repeat)),
+            longer_by: match stream.repeats {
+                Repeats::LongerMoov => times(repeat) * LONGER_BY,
+                _ => 0,
+            },
+        }
+    }
+}
+
+/// How long the samples of a track run in this answer, in milliseconds.
+fn interleave_ms(stream: &Stream, call: Call) -> i64 {
+    match stream.repeats {
+        Repeats::OtherChunks => INTERLEAVE_MS / (1 + times(call.repeat) as i64),
+        _ => INTERLEAVE_MS,
+    }
+}
+
+/// A number of repeats, as far as they make a difference.
+fn times(repeat: u64) -> usize {
+    repeat.min(REPEATS) as usize
+}
+
 impl Clip {
-    /// The clip of `fragments`, which are in order, at least one, and of one codec. `now` in milliseconds
-    /// since the epoch becomes the creation time.
+    /// The clip of `fragments`, which are in order, at least one, and of one codec. The moment of the call
+    /// becomes the creation time.
     ///
     /// # Errors
     /// The muxer refuses, which the footage gives it no reason for.
-    pub(super) fn mux(stream: &Stream, fragments: &[Fragment], now: i64) -> Result<Self, MuxError> {
+    pub(super) fn mux(stream: &Stream, fragments: &[Fragment], call: Call) -> Result<Self, MuxError> {
         let Some(first) = fragments.first() else {
             return Err(MuxError::EmptySamples);
         };
         let footage = stream.footage_of(first).clone();
-        let mut media = Vec::new();
-        for (index, track) in footage.tracks().iter().enumerate() {
-            media.extend(place(stream, fragments, index, track));
-        }
-        // Stable, so each track stays in decode order.
-        media.sort_by_key(|p| (p.second, p.track));
+        let media = place(stream, fragments, &footage, interleave_ms(stream, call));
         let sizes = media
             .iter()
             .map(|p| footage.size(&footage.tracks()[p.track], p.sample) as u64);
@@ -93,19 +140,17 @@ impl Clip {
             footage,
             media,
         };
-        clip.write_boxes(stream, now)?;
+        clip.write_boxes(Style::new(stream, call))?;
         Ok(clip)
     }
 
-    fn write_boxes(&mut self, stream: &Stream, now: i64) -> Result<(), MuxError> {
-        let created = Duration::from_secs(now.max(0).cast_unsigned() / 1_000);
-        let (_, moov) = self.report(stream.timescale, created, 0)?;
-        // Chunk offsets have a fixed width, so `moov` is as long wherever the media begin.
-        let reserved = match stream.moov {
-            Moov::First => moov.len(),
-            Moov::Last => 0,
+    fn write_boxes(&mut self, style: Style) -> Result<(), MuxError> {
+        let reserved = match style.moov {
+            // Chunk offsets have a fixed width, so `moov` is as long wherever the media begin.
+            Moov::First => self.report(style, 0)?.1.len(),
+            Moov::Last => style.longer_by,
         };
-        let (muxer, moov) = self.report(stream.timescale, created, reserved)?;
+        let (muxer, moov) = self.report(style, reserved)?;
         let boxes = muxer.finalized_boxes().ok_or(MuxError::EmptySamples)?;
         let mut head = muxer.initial_boxes_bytes().to_vec();
         for (offset, bytes) in boxes.offset_and_bytes_pairs() {
@@ -114,7 +159,7 @@ impl Clip {
                 place.copy_from_slice(bytes);
             }
         }
-        if stream.moov == Moov::First {
+        if style.moov == Moov::First {
             place_moov(&mut head, &moov)?;
         } else {
             self.tail = moov.into();
@@ -124,38 +169,33 @@ impl Clip {
     }
 
     /// Tells a muxer all samples; gives it back with `moov` as bytes, edit lists included.
-    fn report(
-        &self,
-        timescale: Timescale,
-        created: Duration,
-        reserved: usize,
-    ) -> Result<(Mp4FileMuxer, Vec<u8>), MuxError> {
+    fn report(&self, style: Style, reserved: usize) -> Result<(Mp4FileMuxer, Vec<u8>), MuxError> {
         let named = |name: &str| TrackMetadata {
             language: LanguageCode::new(LANGUAGE).unwrap_or_default(),
             name: Utf8String::new(name).unwrap_or_default(),
         };
         let mut muxer = Mp4FileMuxer::with_options(Mp4FileMuxerOptions {
             reserved_moov_box_size: reserved,
-            creation_timestamp: created,
+            creation_timestamp: style.created,
             video_track: named(VIDEO_HANDLER),
             audio_track: named(AUDIO_HANDLER),
             ..Mp4FileMuxerOptions::default()
         })?;
         let mut position = muxer.initial_boxes_bytes().len() as u64;
-        let mut shifts = Vec::new();
+        let mut shifts: Vec<Shift> = Vec::new();
         let next = next_in_track(&self.media);
         for (placed, next) in self.media.iter().zip(next) {
             let track = &self.footage.tracks()[placed.track];
             let sample = track.sample(placed.sample);
-            let ticks = ticks(timescale, track);
+            let ticks = ticks(style.timescale, track);
             let scaled = |t: i64| rescale(t, track.timescale, ticks);
-            let first = !shifts.iter().any(|(t, _)| *t == placed.track);
+            let first = !shifts.iter().any(|shift| shift.track == placed.track);
             if first {
-                let shift = Shift {
-                    empty: placed.start,
+                shifts.push(Shift {
+                    track: placed.track,
+                    start: placed.start,
                     lead: scaled(sample.composition_offset),
-                };
-                shifts.push((placed.track, shift));
+                });
             }
             let size = self.footage.size(track, placed.sample);
             let duration = next.map_or(scaled(sample.duration), |n| n.start - placed.start);
@@ -173,10 +213,11 @@ impl Clip {
         }
         let mut moov = muxer.finalize()?.moov_box().clone();
         // The muxer numbers tracks in the order of their first samples.
-        for (trak, (_, shift)) in moov.trak_boxes.iter_mut().zip(shifts) {
-            add_edit_list(trak, shift, moov.mvhd_box.timescale);
-        }
+        add_edit_lists(&mut moov, &shifts, style.edges);
         stretch_movie(&mut moov);
+        if style.longer_by > 0 {
+            moov.unknown_boxes.push(free(style.longer_by));
+        }
         let moov = moov.encode_to_vec()?;
         Ok((muxer, moov))
     }
@@ -214,30 +255,6 @@ impl Clip {
     }
 }
 
-/// The samples of one track in all fragments, with their times in the clip.
-fn place(stream: &Stream, fragments: &[Fragment], index: usize, track: &Track) -> Vec<Placed> {
-    let Some(first) = fragments.first() else {
-        return Vec::new();
-    };
-    let (origin, _) = stream.footage_span(first);
-    let rate = i64::from(track.timescale.get());
-    let out = i64::from(ticks(stream.timescale, track).get());
-    let spans = fragments.iter().map(|f| stream.footage_span(f));
-    spans
-        .flat_map(|(from, to)| track.between(from, to))
-        .map(|occurrence| {
-            // Exact until here: ticks times 1,000, counted from the start of the clip.
-            let since = occurrence.start * 1_000 - origin * rate;
-            Placed {
-                track: index,
-                sample: occurrence.sample,
-                start: divide(since * out, rate * 1_000),
-                second: since.div_euclid(rate * 1_000 * INTERLEAVE_S),
-            }
-        })
-        .collect()
-}
-
 /// For each sample the next one of its track.
 fn next_in_track(media: &[Placed]) -> Vec<Option<Placed>> {
     let mut next = vec![None; media.len()];
@@ -267,16 +284,36 @@ fn divide(value: i64, by: i64) -> i64 {
     (value + by / 2).div_euclid(by)
 }
 
-/// Says when a track's media play (ISO 14496-12, 8.6.6), where that is not simply from the start: sound whose
-/// first frame begins after the first picture, and pictures that are decoded before they are shown.
-fn add_edit_list(trak: &mut TrakBox, shift: Shift, movie: NonZeroU32) {
-    let Shift { empty, lead } = shift;
-    if empty == 0 && lead == 0 {
+/// Says when the media of each track play (ISO 14496-12, 8.6.6), where that is not simply from the start:
+/// sound whose first frame begins after the first picture, or before it, and pictures that are decoded before
+/// they are shown.
+fn add_edit_lists(moov: &mut MoovBox, shifts: &[Shift], edges: SoundEdges) {
+    let movie = moov.mvhd_box.timescale;
+    let start = |trak: &TrakBox, shift: &Shift| rescale(shift.start, trak.mdia_box.mdhd_box.timescale, movie);
+    // When the presentation begins, in ticks of the movie since the first picture.
+    let origin = match edges {
+        SoundEdges::Heard { .. } => {
+            let starts = moov.trak_boxes.iter().zip(shifts).map(|(t, s)| start(t, s));
+            starts.min().unwrap_or(0).min(0)
+        }
+        SoundEdges::Fragments | SoundEdges::Hidden { .. } => 0,
+    };
+    for (trak, shift) in moov.trak_boxes.iter_mut().zip(shifts) {
+        let from = start(trak, shift) - origin;
+        let hidden = if from < 0 { -shift.start } else { 0 };
+        add_edit_list(trak, from, hidden + shift.lead);
+    }
+}
+
+/// One edit list: nothing for `from` ticks of the movie, or what was before is hidden if that is negative,
+/// then the media from `media_time` on.
+fn add_edit_list(trak: &mut TrakBox, from: i64, media_time: i64) {
+    if from == 0 && media_time == 0 {
         return;
     }
-    let media = trak.mdia_box.mdhd_box.timescale;
     let rate = FixedPointNumber::new(1, 0);
-    let delay = rescale(empty, media, movie).max(0).cast_unsigned();
+    let delay = from.max(0).cast_unsigned();
+    let hidden = from.min(0).unsigned_abs();
     let mut entries = Vec::new();
     if delay > 0 {
         entries.push(ElstEntry {
@@ -285,16 +322,26 @@ fn add_edit_list(trak: &mut TrakBox, shift: Shift, movie: NonZeroU32) {
             media_rate: rate,
         });
     }
+    let shown = trak.tkhd_box.duration.saturating_sub(hidden);
     entries.push(ElstEntry {
-        edit_duration: trak.tkhd_box.duration,
-        media_time: lead,
+        edit_duration: shown,
+        media_time,
         media_rate: rate,
     });
-    trak.tkhd_box.duration += delay;
+    trak.tkhd_box.duration = delay + shown;
     trak.edts_box = Some(EdtsBox {
         elst_box: Some(ElstBox { entries }),
         unknown_boxes: Vec::new(),
     });
+}
+
+/// A `free` box (ISO 14496-12, 8.1.2) for the inside of a container.
+fn free(payload: usize) -> UnknownBox {
+    UnknownBox {
+        box_type: BoxType::Normal(*b"free"),
+        box_size: BoxSize::U32(8 + payload as u32),
+        payload: vec![0; payload],
+    }
 }
 
 /// The movie lasts as long as its longest track (ISO 14496-12, 8.2.2.3), the delays of the edit lists

@@ -13,14 +13,14 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{self, Answers};
 use super::archive::{self, Listing, Range};
-use super::clip::Clip;
+use super::clip::{self, Clip};
 use super::clock::Clock;
 use super::fragment::Fragment;
 use super::quota::{Cost, Quotas};
 use super::refusal::Refusal;
 use super::request::{self, Page};
 use super::signature;
-use super::stream::Stream;
+use super::stream::{Repeats, Selector, Stream};
 use crate::faults::{self, Call, Fault, Faults};
 use crate::http::{Body, Connection};
 
@@ -29,6 +29,9 @@ const LONGEST_REQUEST: usize = 64 * 1024;
 
 /// Request bodies kept for each operation; a stack that serves for days must not grow.
 const REQUESTS_KEPT: usize = 10_000;
+
+/// Ranges whose repeats are counted; a stack that serves for days must not grow.
+const RANGES_KEPT: usize = 10_000;
 
 /// What the service can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +103,10 @@ pub(super) struct Service {
     /// Data endpoint and its port, for streams that do not live at the first.
     pub(super) moved: Mutex<BTreeMap<String, (Endpoint, u16)>>,
     pub(super) requests: Mutex<BTreeMap<&'static str, VecDeque<Value>>>,
+    /// ListFragments calls of each stream.
+    pub(super) listings: Mutex<BTreeMap<String, u64>>,
+    /// GetClip answers of each stream and range.
+    pub(super) repeats: Mutex<BTreeMap<(String, Selector, i64, i64), u64>>,
 }
 
 impl Service {
@@ -203,7 +210,8 @@ impl Service {
                     ..Cost::default()
                 };
                 self.charge(operation, stream, cost)?;
-                let clip = mux(stream, &fragments, now)?;
+                let repeat = self.repeat(stream, range, 1);
+                let clip = mux(stream, &fragments, clip::Call { now, repeat })?;
                 let name = stream.name().to_owned();
                 Ok(answer::clip(clip, name, stream.framing, record))
             }
@@ -217,10 +225,16 @@ impl Service {
                 self.charge(operation, stream, cost)?;
                 let now = self.clock.now_ms();
                 let listing = match page {
-                    Page::First(range) => Listing::begin(stream, range, now),
+                    Page::First(range) => Listing::begin(range, now),
                     Page::Next(listing) => listing,
                 };
-                let (fragments, next) = listing.page(stream, most, now);
+                let call = {
+                    let mut listings = held(&self.listings);
+                    let calls = listings.entry(stream.name().to_owned()).or_default();
+                    *calls += 1;
+                    *calls
+                };
+                let (fragments, next) = listing.page(stream, most, now, call);
                 let listed: Vec<Value> = fragments.iter().map(|f| describe_one(stream, f)).collect();
                 let token = next.map(Listing::token);
                 Ok(answer::json(&json!({ "Fragments": listed, "NextToken": token })))
@@ -230,11 +244,34 @@ impl Service {
 
     /// The bytes that GetClip would answer now.
     pub(super) fn clip_bytes(&self, stream: &str, range: Range) -> Result<Vec<u8>, Refusal> {
-        let found = self.streams.iter().find(|s| s.name() == stream);
-        let stream = found.ok_or_else(Refusal::no_stream)?;
+        let stream = self.stream(stream).ok_or_else(Refusal::no_stream)?;
         let now = self.clock.now_ms();
-        let clip = mux(stream, &archive::clip(stream, range, now)?, now)?;
+        let repeat = self.repeat(stream, range, 0);
+        let fragments = archive::clip(stream, range, now)?;
+        let clip = mux(stream, &fragments, clip::Call { now, repeat })?;
         Ok(clip.into_chunks().flatten().collect())
+    }
+
+    pub(super) fn stream(&self, name: &str) -> Option<&Stream> {
+        self.streams.iter().find(|stream| stream.name() == name)
+    }
+
+    /// How many answers a range of a stream had, which are `more` from now on.
+    fn repeat(&self, stream: &Stream, range: Range, more: u64) -> u64 {
+        if stream.repeats == Repeats::Alike {
+            return 0;
+        }
+        let mut repeats = held(&self.repeats);
+        if repeats.len() >= RANGES_KEPT {
+            repeats.clear();
+        }
+        let Range { by, start, end } = range;
+        let answers = repeats
+            .entry((stream.name().to_owned(), by, start, end))
+            .or_default();
+        let before = *answers;
+        *answers += more;
+        before
     }
 
     fn charge(&self, operation: Operation, stream: &Stream, cost: Cost) -> Result<(), Refusal> {
@@ -272,8 +309,8 @@ fn shortens(fault: Option<&Fault>) -> bool {
     )
 }
 
-fn mux(stream: &Stream, fragments: &[Fragment], now: i64) -> Result<Clip, Refusal> {
-    Clip::mux(stream, fragments, now).map_err(|error| Refusal::internal(error.to_string()))
+fn mux(stream: &Stream, fragments: &[Fragment], call: clip::Call) -> Result<Clip, Refusal> {
+    Clip::mux(stream, fragments, call).map_err(|error| Refusal::internal(error.to_string()))
 }
 
 fn describe(stream: &Stream) -> Value {
@@ -290,10 +327,10 @@ fn describe(stream: &Stream) -> Value {
 fn describe_one(stream: &Stream, fragment: &Fragment) -> Value {
     json!({
         "FragmentNumber": fragment.number(),
-        "FragmentSizeInBytes": fragment.size(stream),
+        "FragmentSizeInBytes": stream.listed_size(fragment),
         "ProducerTimestamp": seconds(fragment.producer_start),
         "ServerTimestamp": seconds(fragment.server_start),
-        "FragmentLengthInMilliseconds": Fragment::listed_length_ms(stream),
+        "FragmentLengthInMilliseconds": fragment.listed_length_ms(stream),
     })
 }
 

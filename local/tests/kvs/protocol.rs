@@ -1,9 +1,5 @@
 //! The wire format, judged by the clients that the function uses: the real SDK against the local service.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
-
-mod kvs;
-
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -19,7 +15,7 @@ use clip_export_local::http::Authority;
 use clip_export_local::kvs::{Clock, Framing, Options, Selector, Server, Stream, catalogue};
 use sha2::{Digest, Sha256};
 
-use kvs::{Clients, HOUR, NOON, TEN_O_CLOCK, clients, server};
+use crate::clients::{self, Clients, HOUR, NOON, TEN_O_CLOCK, clients, server};
 
 #[tokio::test]
 async fn a_clip_arrives_byte_for_byte_in_every_framing() {
@@ -276,12 +272,12 @@ async fn only_requests_signed_for_this_region_with_the_local_key_pass() {
         message.starts_with("The request signature we calculated"),
         "{message}"
     );
-    let (head, body) = kvs::unsigned(&server, "/getClip").await;
+    let (head, body) = clients::unsigned(&server, "/getClip").await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
     assert!(head.contains("x-amzn-errortype: MissingAuthenticationTokenException:https://kinesisvideo.amazonaws.com/doc/2017-09-30/"), "{head}");
     assert!(head.contains("connection: close"), "{head}");
     assert_eq!(body, r#"{"Message":"Missing Authentication Token"}"#);
-    let (head, body) = kvs::unsigned(&server, "/getclip").await;
+    let (head, body) = clients::unsigned(&server, "/getclip").await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
     assert!(
         body.contains("Unable to determine service/operation name"),
