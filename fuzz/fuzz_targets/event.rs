@@ -26,10 +26,11 @@ fuzz_target!(|event: &str| {
     };
     let canonical = format!(
         r#"{{{stream}, "ClipFragmentSelector": {{"FragmentSelectorType": "{}",
-            "TimestampRange": {{"StartTimestamp": "{}", "EndTimestamp": "{}"}}}}}}"#,
+            "TimestampRange": {{"StartTimestamp": "{}", "EndTimestamp": "{}"}}}}, "Boundary": "{}"}}"#,
         request.selector,
         rfc3339(request.range.start()),
         rfc3339(request.range.end()),
+        request.boundary.as_str(),
     );
     let again = ExportRequest::parse(&canonical, &DEFAULTS).expect(&canonical);
     assert_eq!(request.fingerprint(), again.fingerprint(), "{canonical}");

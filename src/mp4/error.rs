@@ -33,6 +33,20 @@ pub enum Mp4Error {
         /// The box.
         box_type: FourCC,
     },
+    /// Joined, the clips would need more tables than a file of one part can begin with.
+    TooLarge {
+        /// Bytes that `ftyp` and `moov` would have, or a little more.
+        bytes: u64,
+        /// Most that they may have.
+        limit: u64,
+    },
+    /// What is asked for has no picture.
+    Nothing,
+    /// What is asked for does not fit the clip, or the clip does not fit those before it.
+    Mismatch {
+        /// What does not fit.
+        what: &'static str,
+    },
 }
 
 impl fmt::Display for Mp4Error {
@@ -44,6 +58,14 @@ impl fmt::Display for Mp4Error {
                 write!(f, "truncated MP4: {box_type} lacks {missing} bytes")
             }
             Self::Missing { box_type } => write!(f, "truncated MP4: no {box_type}"),
+            Self::TooLarge { bytes, limit } => {
+                write!(
+                    f,
+                    "the joined MP4 needs {bytes} bytes of tables, and may have {limit}"
+                )
+            }
+            Self::Nothing => write!(f, "no picture is presented in the range"),
+            Self::Mismatch { what } => write!(f, "the clip cannot be joined: {what}"),
         }
     }
 }

@@ -105,7 +105,8 @@ impl<'a> Iterator for Boxes<'a> {
     type Item = Result<(FourCC, &'a [u8]), Mp4Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
+        // QuickTime ends some containers with four zero bytes.
+        if self.rest.len() < 8 && self.rest.iter().all(|byte| *byte == 0) {
             return None;
         }
         let bytes = std::mem::take(&mut self.rest);

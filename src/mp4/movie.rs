@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::error::Mp4Error;
+use super::full_box::{entries, field, table, timing};
 use super::header::{Boxes, FourCC, find, require};
 
 /// What is in a clip.
@@ -155,39 +156,6 @@ impl Track {
     }
 }
 
-/// `N` bytes of the payload of `box_type`, from `at`.
-fn field<const N: usize>(box_type: FourCC, payload: &[u8], at: usize) -> Result<[u8; N], Mp4Error> {
-    payload
-        .get(at..)
-        .and_then(|rest| rest.first_chunk::<N>())
-        .copied()
-        .ok_or(Mp4Error::Invalid {
-            box_type,
-            rule: "it is too short for its fields",
-        })
-}
-
-/// Timescale and duration of an `mvhd` or `mdhd`: the two begin alike (8.2.2, 8.4.2).
-fn timing(box_type: FourCC, payload: &[u8]) -> Result<(u32, u64), Mp4Error> {
-    let [version, ..] = field::<4>(box_type, payload, 0)?;
-    let (timescale, duration) = if version == 1 {
-        (
-            field(box_type, payload, 20)?,
-            u64::from_be_bytes(field(box_type, payload, 24)?),
-        )
-    } else {
-        let duration = u32::from_be_bytes(field(box_type, payload, 16)?);
-        (field(box_type, payload, 12)?, u64::from(duration))
-    };
-    match u32::from_be_bytes(timescale) {
-        0 => Err(Mp4Error::Invalid {
-            box_type,
-            rule: "its timescale is zero",
-        }),
-        timescale => Ok((timescale, duration)),
-    }
-}
-
 /// Codec and properties out of the first entry of an `stsd` (8.5.2, 12.1.3, 12.2.3).
 fn sample_entry(stsd: &[u8], handler: FourCC) -> Result<(FourCC, TrackKind), Mp4Error> {
     const STSD: FourCC = fourcc(b"stsd");
@@ -208,30 +176,6 @@ fn sample_entry(stsd: &[u8], handler: FourCC) -> Result<(FourCC, TrackKind), Mp4
         _ => TrackKind::Other(handler),
     };
     Ok((codec, kind))
-}
-
-/// Entry count of a full box that is a table, and its entries of `width` bytes each.
-fn table(box_type: FourCC, payload: &[u8], width: usize) -> Result<(u32, &[u8]), Mp4Error> {
-    let count = u32::from_be_bytes(field(box_type, payload, 4)?);
-    entries(box_type, payload, 8, count, width)
-}
-
-fn entries(
-    box_type: FourCC,
-    payload: &[u8],
-    at: usize,
-    count: u32,
-    width: usize,
-) -> Result<(u32, &[u8]), Mp4Error> {
-    usize::try_from(count)
-        .ok()
-        .and_then(|count| count.checked_mul(width))
-        .and_then(|length| payload.get(at..)?.get(..length))
-        .map(|entries| (count, entries))
-        .ok_or(Mp4Error::Invalid {
-            box_type,
-            rule: "it counts more entries than it holds",
-        })
 }
 
 /// Number of samples and bytes of them all (`stsz` or `stz2`, 8.7.3).

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::error::Mp4Error;
 use super::header::{BoxHeader, Extent, FourCC};
 use super::movie::Movie;
+use super::tables::ClipTables;
 
 const FTYP: FourCC = FourCC(*b"ftyp");
 const MOOV: FourCC = FourCC(*b"moov");
@@ -31,6 +32,15 @@ pub struct Scanner {
     ftyp_seen: bool,
     /// Where the payloads of the `mdat`s lie.
     media: Vec<Range<u64>>,
+}
+
+/// The order of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `moov` before the media.
+    MoovFirst,
+    /// `moov` behind the media.
+    MoovLast,
 }
 
 #[derive(Debug)]
@@ -85,6 +95,32 @@ impl Scanner {
         self.moov.is_some()
     }
 
+    /// Whether `moov` stands before the media; `None` until one of the two has begun.
+    #[must_use]
+    pub fn layout(&self) -> Option<Layout> {
+        if self.moov_first {
+            return Some(Layout::MoovFirst);
+        }
+        (!self.media.is_empty()).then_some(Layout::MoovLast)
+    }
+
+    /// The sample tables; `None` until `moov` has been seen whole.
+    ///
+    /// # Errors
+    ///
+    /// Inside, if the tables are wrong, or such that no joiner can use them.
+    #[must_use]
+    pub fn tables(&self) -> Option<Result<ClipTables, Mp4Error>> {
+        self.moov.as_deref().map(ClipTables::read)
+    }
+
+    /// Where the payloads of the `mdat`s lie, as far as they have begun. One that reaches to the end of the file ends
+    /// where the bytes seen so far end.
+    #[must_use]
+    pub fn media(&self) -> &[Range<u64>] {
+        &self.media
+    }
+
     /// Looks at the next bytes of the file.
     ///
     /// # Errors
@@ -125,7 +161,12 @@ impl Scanner {
                     }
                     taken
                 }
-                Phase::PassToEnd => bytes.len(),
+                Phase::PassToEnd => {
+                    if let Some(last) = self.media.last_mut() {
+                        last.end = last.end.saturating_add(bytes.len() as u64);
+                    }
+                    bytes.len()
+                }
             };
             self.position += taken as u64;
             bytes = &bytes[taken..];
@@ -182,17 +223,19 @@ impl Scanner {
                 });
             }
         }
-        let mut media = self.media;
-        if let (Phase::PassToEnd, Some(last)) = (&self.phase, media.last_mut()) {
-            last.end = self.position;
-        }
+        let media = self.media;
         for (seen, box_type) in [(self.ftyp_seen, FTYP), (!media.is_empty(), MDAT)] {
             if !seen {
                 return Err(Mp4Error::Missing { box_type });
             }
         }
         let moov = self.moov.ok_or(Mp4Error::Missing { box_type: MOOV })?;
-        Movie::read(&moov, self.moov_first, &media)
+        let movie = Movie::read(&moov, self.moov_first, &media)?;
+        // A clip that no joiner takes may be whole all the same.
+        if let Ok(tables) = ClipTables::read(&moov) {
+            tables.check_within(&media)?;
+        }
+        Ok(movie)
     }
 
     /// Notes where the payload of an `mdat` lies, whose header ends with the next byte.
@@ -274,155 +317,4 @@ fn clamp(available: usize, remaining: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::movie::test_movie::moov;
-    use super::*;
-
-    fn boxed(box_type: &[u8; 4], payload: &[u8]) -> Vec<u8> {
-        let size = u32::try_from(payload.len() + 8).expect("small");
-        [&size.to_be_bytes(), box_type.as_slice(), payload].concat()
-    }
-
-    fn scan(bytes: &[u8]) -> Result<Movie, Mp4Error> {
-        let mut scanner = Scanner::new();
-        scanner.push(bytes)?;
-        scanner.finish()
-    }
-
-    fn moov_first() -> Vec<u8> {
-        [
-            boxed(b"ftyp", b"isom"),
-            boxed(b"moov", &moov()),
-            boxed(b"mdat", &[7; 100]),
-        ]
-        .concat()
-    }
-
-    #[test]
-    fn moov_may_come_first_or_last() {
-        assert!(scan(&moov_first()).expect("whole").moov_first);
-        let last = [
-            boxed(b"ftyp", b"isom"),
-            boxed(b"mdat", &[7; 600]),
-            boxed(b"moov", &moov()),
-        ]
-        .concat();
-        assert!(!scan(&last).expect("whole").moov_first);
-    }
-
-    #[test]
-    fn every_cut_is_noticed() {
-        let whole = moov_first();
-        for length in 0..whole.len() {
-            assert!(
-                scan(&whole[..length]).is_err(),
-                "cut at {length} of {}",
-                whole.len()
-            );
-        }
-        assert!(scan(&whole).is_ok());
-    }
-
-    #[test]
-    fn what_is_no_mp4_is_refused_at_once() {
-        for bytes in [
-            b"<html>nonsense</html>".to_vec(),
-            boxed(b"mdat", b"media"),
-            [boxed(b"ftyp", b"isom"), boxed(b"moof", b"")].concat(),
-            [
-                boxed(b"ftyp", b"isom"),
-                boxed(b"moov", &moov()),
-                boxed(b"moov", &moov()),
-            ]
-            .concat(),
-            [boxed(b"ftyp", b"isom"), b"\x7f\xff\xff\xffmoov".to_vec()].concat(),
-            [boxed(b"ftyp", b"isom"), b"\0\0\0\0moov".to_vec()].concat(),
-        ] {
-            assert!(Scanner::new().push(&bytes).is_err(), "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn media_that_is_too_small_is_noticed() {
-        let file = [
-            boxed(b"ftyp", b"isom"),
-            boxed(b"moov", &moov()),
-            boxed(b"mdat", &[7; 81]),
-        ]
-        .concat();
-        assert!(scan(&file).is_err());
-    }
-
-    #[test]
-    fn a_size_beyond_all_files_is_refused() {
-        let huge = [b"\0\0\0\x01mdat".as_slice(), &u64::MAX.to_be_bytes()].concat();
-        assert!(
-            Scanner::new()
-                .push(&[boxed(b"ftyp", b"isom"), huge].concat())
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn media_can_be_skipped() {
-        let file = [
-            boxed(b"ftyp", b"isom"),
-            boxed(b"mdat", &[7; 600]),
-            boxed(b"moov", &moov()),
-        ]
-        .concat();
-        let media = boxed(b"ftyp", b"isom").len() + 8;
-        let mut scanner = Scanner::new();
-        scanner.push(&file[..media]).expect("valid");
-        assert_eq!(scanner.skippable(), 600);
-        scanner.skip(scanner.skippable());
-        assert_eq!(scanner.position(), media as u64 + 600);
-        scanner.push(&file[media + 600..]).expect("valid");
-        assert!(scanner.has_moov());
-        assert!(scanner.finish().is_ok());
-    }
-
-    #[test]
-    fn an_mdat_may_reach_to_the_end() {
-        let file = [
-            boxed(b"ftyp", b"isom"),
-            boxed(b"moov", &moov()),
-            b"\0\0\0\0mdat".to_vec(),
-            vec![7; 82],
-        ]
-        .concat();
-        assert!(scan(&file).is_ok());
-        for length in 0..file.len() {
-            assert!(
-                scan(&file[..length]).is_err(),
-                "cut at {length} of {}",
-                file.len()
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn the_pieces_do_not_matter(cuts in proptest::collection::vec(1usize..40, 0..200)) {
-            let whole = moov_first();
-            let mut scanner = Scanner::new();
-            let mut rest = whole.as_slice();
-            for cut in cuts {
-                let (piece, after) = rest.split_at(cut.min(rest.len()));
-                scanner.push(piece).expect("valid");
-                rest = after;
-            }
-            scanner.push(rest).expect("valid");
-            prop_assert_eq!(scanner.finish(), scan(&whole));
-        }
-
-        #[test]
-        fn noise_is_never_a_panic(noise in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let file = [boxed(b"ftyp", b"isom"), boxed(b"moov", &noise), boxed(b"mdat", &[7; 20])].concat();
-            let _ = scan(&file);
-            let _ = scan(&noise);
-        }
-    }
-}
+mod tests;
