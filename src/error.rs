@@ -19,7 +19,7 @@ use crate::call::CallError;
 use crate::event::Faults;
 use crate::kvs::FetchError;
 use crate::mp4::Mp4Error;
-use crate::plan::rfc3339;
+use crate::plan::{Strange, TimeRange, rfc3339};
 use crate::upload::UploadError;
 
 /// Why there is no clip.
@@ -40,8 +40,24 @@ pub enum Error {
     Fetch(FetchError),
     /// What came is not a whole MP4.
     Damaged(Mp4Error),
+    /// What came is not what the list of fragments says.
+    Strange {
+        /// What was asked for.
+        range: Option<TimeRange>,
+        /// What is strange about it.
+        source: Strange,
+    },
+    /// A clip could not wait in the function's ephemeral storage.
+    Spool(std::io::Error),
     /// The clip could not be stored.
     Upload(UploadError),
+    /// Of several objects only some could be made.
+    Partly {
+        /// Keys of those that are there.
+        keys: Vec<String>,
+        /// Why the others are not.
+        source: Box<Error>,
+    },
     /// There is an object at the key, and the request does not want it replaced.
     DestinationExists {
         /// The bucket.
@@ -84,8 +100,12 @@ impl Error {
             Self::NotYetArchived { .. } => ErrorType::NotYetArchived,
             Self::Fetch(error) => of_fetch(error),
             Self::Damaged(Mp4Error::Unsupported { .. }) => ErrorType::UnsupportedMedia,
-            Self::Damaged(_) => ErrorType::ClipDamaged,
-            Self::Unsettled(error) => error.error_type(),
+            Self::Damaged(Mp4Error::TooLarge { .. }) => ErrorType::UnsupportedMedia,
+            // Playback that is cut to a range in which no picture begins.
+            Self::Damaged(Mp4Error::Nothing) => ErrorType::NoFragments,
+            Self::Damaged(_) | Self::Strange { .. } => ErrorType::ClipDamaged,
+            Self::Spool(_) => ErrorType::Internal,
+            Self::Unsettled(error) | Self::Partly { source: error, .. } => error.error_type(),
             Self::Upload(error) => of_upload(error),
             Self::DestinationExists { .. } => ErrorType::DestinationExists,
             Self::Deadline { .. } => ErrorType::DeadlineTooClose,
@@ -99,7 +119,7 @@ impl Error {
         match self {
             Self::Fetch(error) => error.request_id(),
             Self::Upload(error) => error.request_id(),
-            Self::Unsettled(error) => error.request_id(),
+            Self::Unsettled(error) | Self::Partly { source: error, .. } => error.request_id(),
             _ => None,
         }
     }
@@ -140,7 +160,9 @@ fn of_fetch(error: &FetchError) -> ErrorType {
     let call = match error {
         FetchError::Call(call) => call,
         FetchError::Body { .. } | FetchError::Stalled { .. } => return ErrorType::ClipDamaged,
-        FetchError::NoEndpoint => return ErrorType::ServiceUnavailable,
+        FetchError::NoEndpoint | FetchError::PartialFragment { .. } | FetchError::EndlessListing { .. } => {
+            return ErrorType::ServiceUnavailable;
+        }
     };
     let CallError::Refused { code, message, .. } = call else {
         return of_call(call);
@@ -170,9 +192,11 @@ fn of_upload(error: &UploadError) -> ErrorType {
             ErrorType::ServiceUnavailable
         }
         UploadError::Call(call) => of_call(call),
-        UploadError::Position { .. } | UploadError::PartsMissing { .. } | UploadError::TaskLost { .. } => {
-            ErrorType::Internal
-        }
+        UploadError::Position { .. }
+        | UploadError::HeadLength { .. }
+        | UploadError::OutOfOrder { .. }
+        | UploadError::PartsMissing { .. }
+        | UploadError::TaskLost { .. } => ErrorType::Internal,
         UploadError::NoUploadId | UploadError::TooManyUploads | UploadError::SurvivedAbort { .. } => {
             ErrorType::ServiceUnavailable
         }
@@ -224,7 +248,20 @@ impl fmt::Display for Error {
             ),
             Self::Fetch(_) => f.write_str("the clip could not be fetched"),
             Self::Damaged(_) => f.write_str("what GetClip sent is not a whole clip"),
+            Self::Strange { range, .. } => {
+                f.write_str("what GetClip sent is not what ListFragments named")?;
+                match range {
+                    Some(range) => write!(f, " for {range}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Spool(_) => f.write_str("a clip could not wait in the ephemeral storage"),
             Self::Upload(_) => f.write_str("the clip could not be stored"),
+            Self::Partly { keys, .. } => write!(
+                f,
+                "of several objects only {} could be made; the same event again makes the rest",
+                keys.join(", ")
+            ),
             Self::DestinationExists {
                 bucket,
                 key,
@@ -265,7 +302,9 @@ impl StdError for Error {
             Self::Fetch(error) => Some(error),
             Self::Damaged(error) => Some(error),
             Self::Upload(error) => Some(error),
-            Self::Unsettled(error) => Some(error.as_ref()),
+            Self::Strange { source, .. } => Some(source),
+            Self::Spool(error) => Some(error),
+            Self::Unsettled(error) | Self::Partly { source: error, .. } => Some(error.as_ref()),
             _ => None,
         }
     }

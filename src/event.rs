@@ -28,6 +28,7 @@ use std::fmt;
 use fields::{Object, Reader};
 use json::Json;
 
+pub use crate::plan::Boundary;
 use crate::plan::{FragmentSelectorType, MAX_RANGE, TimeRange, rfc3339};
 
 /// Longest stream name and ARN. Source: Kinesis Video Streams API reference, `GetClip`.
@@ -96,23 +97,6 @@ impl Stream {
     pub fn as_given(&self) -> &str {
         match self {
             Self::Name(given) | Self::Arn(given) => given,
-        }
-    }
-}
-
-/// Which fragments at the edges of the range belong to the clip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Boundary {
-    /// The rule of `GetClip`: every fragment that *starts* in the range.
-    Fragment,
-}
-
-impl Boundary {
-    /// The value as requests spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fragment => "FRAGMENT",
         }
     }
 }
@@ -199,7 +183,9 @@ fn read(reader: &mut Reader, json: &Json, defaults: &Defaults) -> Option<ExportR
         .and_then(|json| reader.object("Destination", json, &destination::FIELDS))
         .map(|object| destination::read(reader, &object))
         .unwrap_or_default();
-    let boundary = boundary(reader, &event);
+    let boundary = reader
+        .choice(&event, "Boundary", &Boundary::ALL, Boundary::as_str)
+        .unwrap_or(Boundary::Cover);
     let if_exists = reader
         .choice(&event, "IfExists", &IfExists::ALL, IfExists::as_str)
         .unwrap_or(IfExists::Skip);
@@ -439,19 +425,6 @@ fn required<T>(
     parse(json)
         .map_err(|message| reader.fault(object.path_of(name), message))
         .ok()
-}
-
-fn boundary(reader: &mut Reader, event: &Object<'_>) -> Boundary {
-    let named = reader.choice(event, "Boundary", &["FRAGMENT", "COVER", "EXACT"], |name| name);
-    if let Some(name @ ("COVER" | "EXACT")) = named {
-        reader.fault(
-            "Boundary",
-            format!(
-                "{name} is not available in this version; leave it out or say FRAGMENT, GetClip's own rule"
-            ),
-        );
-    }
-    Boundary::Fragment
 }
 
 fn bucket(reader: &mut Reader, named: Option<String>, defaults: &Defaults) -> Option<String> {

@@ -1,29 +1,43 @@
 //! The pipeline: the only module that knows all stages of an export.
 //!
-//! look at the key → ask for the clip → pass it through the scanner into the upload → complete →
-//! receipt. What can be mended by starting over (a broken body, an upload that somebody aborted)
-//! starts over here, with a new upload. However an attempt ends, by an error, a panic or the
-//! deadline, its upload is completed or abandoned before the answer goes out.
+//! look at the key → list the fragments → fetch window after window, and pass each into the object
+//! that is being made → complete → receipt. A window that breaks off is fetched again and continued;
+//! what can be mended only by starting over (an upload that somebody aborted, a list that does not
+//! fit what comes) starts over here, with new uploads. However an attempt ends, by an error, a panic
+//! or the deadline, its uploads are completed or abandoned before the answer goes out.
 
+mod ahead;
+mod change;
+mod course;
+mod existing;
+mod incoming;
+mod objects;
+mod passing;
 mod settle;
+mod spool;
+mod unlisted;
+mod windows;
 
-use std::panic::AssertUnwindSafe;
+use std::ops::Range;
+use std::sync::Arc;
 
-use futures_util::FutureExt;
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::backoff::Backoff;
 use crate::config::{Config, Transfer};
 use crate::error::{Error, ErrorType, chain};
-use crate::event::{ExportRequest, IfExists};
-use crate::kvs::{Clip, FetchError, Kvs};
-use crate::mp4::{Movie, Mp4Error, Scanner};
-use crate::plan::{Answer, MAX_CLIP_BYTES, SETTLE, doubts};
-use crate::receipt::{ClipReceipt, Receipt, Status};
-use crate::tally::{Stage, Tally};
-use crate::upload::{Pace, Store, Stored, Target, Upload, UploadError};
+use crate::event::{Boundary, ExportRequest, IfExists, Origin};
+use crate::kvs::{Archive, FetchError, Kvs};
+use crate::mp4::{self, Mp4Error};
+use crate::plan::{Doubt, SETTLE};
+use crate::receipt::{Account, ClipReceipt, Receipt, Status};
+use crate::tally::Tally;
+use crate::upload::{Existing, Head, Store, UploadError};
 use crate::walls::Walls;
-use settle::{Landed, judge, settle};
+use course::{Course, survey};
+use objects::{Ended, Making, carry_out};
+use windows::Windows;
 
 /// Media type where `GetClip` names none.
 const VIDEO_MP4: &str = "video/mp4";
@@ -31,7 +45,7 @@ const VIDEO_MP4: &str = "video/mp4";
 /// Makes clips. Lives as long as the execution environment.
 #[derive(Debug)]
 pub struct Exporter {
-    kvs: Kvs,
+    kvs: Arc<Kvs>,
     store: Store,
     transfer: Transfer,
 }
@@ -45,12 +59,74 @@ pub struct Invocation {
     pub walls: Walls,
 }
 
+/// One export: what it is asked for, and what it works with.
+#[derive(Debug)]
+struct Job<'a> {
+    archive: Arc<Archive>,
+    store: Store,
+    transfer: Transfer,
+    request: &'a ExportRequest,
+    invocation: &'a Invocation,
+    tally: &'a Tally,
+}
+
+impl Job<'_> {
+    /// The range that playback is cut to, in milliseconds since 1970, if it is.
+    fn exact(&self) -> Option<Range<i64>> {
+        let (start, end) = self.request.range.milliseconds();
+        (self.request.boundary == Boundary::Exact).then_some(start..end)
+    }
+
+    /// Whose work an object at one of the keys is.
+    fn origin(&self, existing: &Existing) -> Origin {
+        Origin::of(existing.metadata(), self.request, &self.invocation.request_id)
+    }
+
+    /// Whether an object at one of the keys is what this export would make there.
+    fn is_ours(&self, existing: &Existing) -> bool {
+        match (self.origin(existing), self.request.if_exists) {
+            // Lambda delivers an event again under the same request id: even FAIL means others.
+            (Origin::ThisExport, _) | (Origin::SameClip, IfExists::Skip | IfExists::Overwrite) => true,
+            (Origin::SameClip, IfExists::Fail) | (Origin::Other, _) => false,
+        }
+    }
+}
+
+/// Why the work on objects stopped.
+#[derive(Debug)]
+enum Halt {
+    /// It failed.
+    Failed(Error),
+    /// The clip turned out to be several objects, which need other keys.
+    Renumber,
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The head of a joined movie, as an upload takes it.
+#[derive(Debug)]
+struct MovieHead(mp4::Head);
+
+impl Head for MovieHead {
+    fn bytes(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn pieces(&self) -> Box<dyn Iterator<Item = Bytes> + Send> {
+        Box::new(self.0.pieces())
+    }
+}
+
 impl Exporter {
     /// Makes the clients. No connection is opened and no credential is looked up.
     #[must_use]
     pub fn new(sdk: &aws_config::SdkConfig, config: &Config) -> Self {
         Self {
-            kvs: Kvs::new(sdk, config.transfer),
+            kvs: Arc::new(Kvs::new(sdk, config.transfer)),
             store: Store::new(sdk, config.transfer, config.keeping.clone()),
             transfer: config.transfer,
         }
@@ -67,52 +143,56 @@ impl Exporter {
         invocation: &Invocation,
         tally: &Tally,
     ) -> Result<Receipt, Error> {
-        let outcome = self.try_export(request, invocation, tally).await;
+        let job = self.job(request, invocation, tally);
+        let outcome = job.export().await;
         outcome.map_err(|error| explained(error, request, tally))
     }
 
-    async fn try_export(
-        &self,
-        request: &ExportRequest,
-        invocation: &Invocation,
-        tally: &Tally,
-    ) -> Result<Receipt, Error> {
+    fn job<'a>(&self, request: &'a ExportRequest, invocation: &'a Invocation, tally: &'a Tally) -> Job<'a> {
+        let (stream, selector) = (&request.stream, request.selector);
+        let archive = self.kvs.archive(stream, selector, invocation.walls, tally);
+        Job {
+            archive: Arc::new(archive),
+            store: self.store.counting(tally),
+            transfer: self.transfer,
+            request,
+            invocation,
+            tally,
+        }
+    }
+}
+
+impl Job<'_> {
+    async fn export(&self) -> Result<Receipt, Error> {
         let now = Timestamp::now();
-        if request.range.end() > now {
-            return Err(Error::NotYetArchived {
-                end: request.range.end(),
-                now,
-            });
+        let end = self.request.range.end();
+        if end > now {
+            return Err(Error::NotYetArchived { end, now });
         }
-        invocation.walls.enough_to_start()?;
-        let store = self.store.counting(tally);
-        if request.if_exists != IfExists::Overwrite {
-            let destination = &request.destination;
-            let looking = store.look(&destination.bucket, &destination.key, Pace::Patient);
-            let looking = tally.timed(Stage::Look, looking);
-            let existing = invocation
-                .walls
-                .work("looking at the destination", looking)
-                .await?;
-            if let Some(existing) = existing.map_err(Error::Upload)? {
-                return judge(&store, existing, request, invocation, tally).await;
-            }
+        let walls = &self.invocation.walls;
+        walls.enough_to_start()?;
+        if self.request.if_exists != IfExists::Overwrite
+            && let Some(receipt) = existing::look(self).await?
+        {
+            return Ok(receipt);
         }
+        let mut course = survey(self).await?;
         let mut backoff = Backoff::new(self.transfer.retries);
         loop {
-            let error = match self
-                .attempt(&store, request, invocation, &mut backoff, tally)
-                .await
-            {
-                Ok(receipt) => return Ok(receipt),
+            let error = match self.attempt(&mut course, &mut backoff).await {
+                Ok(Some(receipt)) => return Ok(receipt),
+                Ok(None) => {
+                    tracing::warn!("starting over, because the clip becomes several objects");
+                    continue;
+                }
                 Err(error) => error,
             };
-            if !mends_by_starting_over(&error) {
+            if !mends_by_starting_over(&error, &course) {
                 return Err(error);
             }
             let wait = backoff
                 .next(fastrand::f64())
-                .filter(|wait| invocation.walls.have_time_for(*wait));
+                .filter(|wait| walls.have_time_for(*wait));
             let Some(wait) = wait else {
                 return Err(error);
             };
@@ -123,141 +203,90 @@ impl Exporter {
                 wait_ms = wait.as_millis(),
                 "starting over"
             );
-            tally.failed(text);
-            tally.retried();
+            self.tally.failed(text);
+            self.tally.retried();
             tokio::time::sleep(wait).await;
+            if matches!(error, Error::Strange { .. }) {
+                // The list may have been behind what GetClip knew.
+                course = survey(self).await?;
+            }
         }
     }
 
-    /// One try: one `GetClip`, one upload.
-    async fn attempt(
-        &self,
-        store: &Store,
-        request: &ExportRequest,
-        invocation: &Invocation,
-        backoff: &mut Backoff,
-        tally: &Tally,
-    ) -> Result<Receipt, Error> {
-        let walls = &invocation.walls;
-        let fetching = self.kvs.get_clip(
-            &request.stream,
-            request.selector,
-            &request.range,
-            backoff,
-            walls,
-            tally,
-        );
-        let fetching = tally.timed(Stage::Fetch, fetching);
-        let clip = walls
-            .work("asking for the clip", fetching)
-            .await?
-            .map_err(Error::Fetch)?;
-        tracing::info!(
-            get_clip_request_id = clip.request_id,
-            content_type = clip.content_type,
-            "the clip is coming"
-        );
-        let content_type = clip.content_type.clone().unwrap_or_else(|| VIDEO_MP4.to_owned());
-        let asked = clip.asked;
-        let pass_on = async |passage: &mut Passage| passage.run(clip, tally).await;
-        carry_out(store, request, invocation, tally, content_type, asked, pass_on).await
-    }
-}
-
-/// Begins an object and has `work` make it, and sees to it that the object is there or nothing is,
-/// however `work` ends.
-async fn carry_out<W>(
-    store: &Store,
-    request: &ExportRequest,
-    invocation: &Invocation,
-    tally: &Tally,
-    content_type: String,
-    asked: Timestamp,
-    work: W,
-) -> Result<Receipt, Error>
-where
-    W: AsyncFnOnce(&mut Passage) -> Result<Stored, Error>,
-{
-    let target = Target::of(
-        request,
-        &invocation.request_id,
-        content_type.clone(),
-        MAX_CLIP_BYTES,
-        invocation.walls,
-    );
-    let mut passage = Passage {
-        upload: store.upload(target),
-        movie: None,
-    };
-    let working = AssertUnwindSafe(work(&mut passage)).catch_unwind();
-    let outcome = match invocation.walls.work("transferring the clip", working).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Err(Error::panic(panic.as_ref())),
-        Err(deadline) => Err(deadline),
-    };
-    let stored = match outcome {
-        Ok(stored) => stored,
-        Err(error) => {
-            // What goes wrong in cleaning up is not why the attempt failed.
-            let cause = tally.last_failure();
-            let landed = settle(store, &mut passage.upload, &error, request, invocation, tally).await;
-            tally.last_failure_was(cause);
-            match landed? {
-                Landed::Ours(stored) => stored,
-                Landed::Theirs(receipt) => return Ok(receipt),
-                Landed::Nothing => return Err(error),
-                Landed::Unsettled => return Err(Error::Unsettled(Box::new(error))),
+    /// One try, with uploads of its own. `None` if the clip has to be made again under other keys.
+    async fn attempt(&self, course: &mut Course, backoff: &mut Backoff) -> Result<Option<Receipt>, Error> {
+        let mut asked = Timestamp::now();
+        let mut windows = 1;
+        let ended = match course {
+            Course::Unlisted(_) => {
+                carry_out(self, async |makings: &mut Vec<Making>| {
+                    asked = unlisted::fetch(self, backoff, makings).await?;
+                    Ok(())
+                })
+                .await?
             }
-        }
-    };
-    tracing::info!(
-        bytes = stored.size_bytes,
-        etag = stored.etag,
-        "the object is there"
-    );
-    let movie = passage.movie.as_ref();
-    Ok(receipt(
-        Status::Exported,
-        request,
-        stored,
-        Some(content_type),
-        movie,
-        asked,
-        tally,
-    ))
-}
-
-/// A clip on its way through the function.
-struct Passage {
-    upload: Upload,
-    movie: Option<Movie>,
-}
-
-impl Passage {
-    /// Passes the clip on as it comes, and completes the object if it was whole.
-    async fn run(&mut self, mut clip: Clip, tally: &Tally) -> Result<Stored, Error> {
-        let mut scanner = Scanner::new();
-        let transferring = async {
-            while let Some(bytes) = clip.next().await.map_err(Error::Fetch)? {
-                let offset = scanner.position();
-                scanner.push(&bytes).map_err(Error::Damaged)?;
-                self.upload.write(offset, bytes).await.map_err(Error::Upload)?;
+            Course::Listed(listed) => {
+                carry_out(self, async |makings: &mut Vec<Making>| {
+                    windows = Windows::new(self, listed, makings).run().await?;
+                    Ok(())
+                })
+                .await?
             }
-            Ok(())
         };
-        tally.timed(Stage::Transfer, transferring).await?;
-        let movie = self.movie.insert(scanner.finish().map_err(Error::Damaged)?);
-        tracing::info!(
-            bytes = self.upload.position(),
-            seconds = movie.duration_seconds,
-            tracks = movie.tracks.len(),
-            moov_first = movie.moov_first,
-            "the clip is whole"
-        );
-        tally
-            .timed(Stage::Complete, self.upload.complete())
-            .await
-            .map_err(Error::Upload)
+        match ended {
+            Ended::Made(makings) => Ok(Some(self.receipt(course, windows, asked, makings))),
+            Ended::Found(receipt) => Ok(Some(*receipt)),
+            Ended::StartOver => Ok(None),
+        }
+    }
+
+    /// The receipt for what has been made.
+    fn receipt(&self, course: &Course, windows: u32, asked: Timestamp, makings: Vec<Making>) -> Receipt {
+        let request = self.request;
+        let age_of_end = asked.duration_since(request.range.end());
+        let account = match course {
+            Course::Listed(listed) => {
+                let tail_is_missing = listed.plan.lacks_its_tail();
+                let fresh = Doubt::LiveEdge {
+                    seconds: age_of_end.as_secs_f64(),
+                };
+                let doubts = (tail_is_missing && age_of_end < SETTLE).then_some(fresh);
+                Account::of_plan(&listed.plan, windows, doubts.into_iter().collect())
+            }
+            Course::Unlisted(why) => {
+                let seen = makings.first().and_then(|making| making.movie.as_ref());
+                let bytes = makings.first().and_then(|making| making.stored.as_ref());
+                let mut doubts = why.doubts(request.boundary);
+                doubts.extend(existing::doubts_of(request, seen, bytes, asked));
+                Account::unknown(doubts)
+            }
+        };
+        for doubt in &account.doubts {
+            tracing::warn!(code = doubt.code(), "{doubt}");
+        }
+        for gap in &account.gaps {
+            tracing::warn!(
+                place = gap.place.as_str(),
+                start_ms = gap.start_ms,
+                seconds = gap.seconds(),
+                "footage is missing"
+            );
+        }
+        let bucket = &request.destination.bucket;
+        let clips = makings.into_iter().filter_map(|making| {
+            let stored = making.stored?;
+            let (movie, key) = (making.movie.as_ref(), making.key);
+            let content_type = Some(making.content_type);
+            Some(ClipReceipt::new(
+                bucket,
+                key,
+                stored,
+                content_type,
+                movie,
+                making.footage,
+            ))
+        });
+        Receipt::new(Status::Exported, request, clips.collect(), account, self.tally)
     }
 }
 
@@ -266,12 +295,24 @@ fn is_decided_elsewhere(error: &UploadError) -> bool {
     error.is_taken() || error.is_conflict() || error.is_vanished()
 }
 
-/// Whether a new `GetClip` and a new upload may do what the last ones did not.
-fn mends_by_starting_over(error: &Error) -> bool {
+/// Whether new calls of `GetClip` and new uploads may do what the last ones did not. Of a plan, a
+/// window that broke off has been fetched again already.
+fn mends_by_starting_over(error: &Error, course: &Course) -> bool {
+    match error {
+        Error::Strange { .. } => true,
+        Error::Upload(error) => is_decided_elsewhere(error) || error.is_corruption(),
+        error => matches!(course, Course::Unlisted(_)) && breaks_off(error),
+    }
+}
+
+/// Whether a clip may come whole when it is asked for again.
+fn breaks_off(error: &Error) -> bool {
     match error {
         Error::Fetch(FetchError::Body { .. } | FetchError::Stalled { .. }) => true,
-        Error::Damaged(error) => !matches!(error, Mp4Error::Unsupported { .. }),
-        Error::Upload(error) => is_decided_elsewhere(error) || error.is_corruption(),
+        Error::Damaged(error) => matches!(
+            error,
+            Mp4Error::Invalid { .. } | Mp4Error::Truncated { .. } | Mp4Error::Missing { .. }
+        ),
         _ => false,
     }
 }
@@ -292,33 +333,6 @@ fn explained(error: Error, request: &ExportRequest, tally: &Tally) -> Error {
         error if fresh && error.error_type() == ErrorType::NoFragments => Error::NotYetArchived { end, now },
         error => error,
     }
-}
-
-fn receipt(
-    status: Status,
-    request: &ExportRequest,
-    stored: Stored,
-    content_type: Option<String>,
-    movie: Option<&Movie>,
-    asked: Timestamp,
-    tally: &Tally,
-) -> Receipt {
-    let doubts = movie.map(|movie| {
-        let answer = Answer {
-            bytes: stored.size_bytes,
-            video_sync_samples: movie.video_sync_samples(),
-            duration_seconds: movie.video_seconds(),
-            longest_picture_seconds: movie.longest_picture_seconds(),
-            age_of_end: asked.duration_since(request.range.end()),
-        };
-        doubts(&request.range, &answer)
-    });
-    let doubts = doubts.unwrap_or_default();
-    for doubt in &doubts {
-        tracing::warn!(code = doubt.code(), "{doubt}");
-    }
-    let clip = ClipReceipt::new(request, stored, content_type, movie);
-    Receipt::new(status, request, clip, &doubts, tally)
 }
 
 #[cfg(test)]

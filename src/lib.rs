@@ -1,39 +1,44 @@
 //! Turns "this camera, from then to then" into one playable MP4 in S3.
 //!
 //! An AWS Lambda function. An event names a stream of Kinesis Video Streams and a range of time; the
-//! function calls `GetClip` and uploads what comes back while it is still coming, without touching a
-//! byte of it, and answers with a receipt that says what was got and where it is.
+//! function lists the fragments of the range, calls `GetClip` as often as they need, joins what comes
+//! back without touching a media byte, and uploads it while it is still coming. It answers with a
+//! receipt that says what was got and where it is.
 //!
 //! ```text
-//! event ──► request ──► fetch ───────► scan ─────────► upload ─────────► receipt
-//! (JSON)    (checked,   (GetClip,      (is it a        (parts, checksum,  (what was asked,
-//!           one type)   bytes as they   whole MP4?)     complete xor       what was got,
-//!                       come)                           abandon)           where it is)
-//! event.rs  event.rs    kvs.rs          mp4.rs          upload.rs          receipt.rs
-//!           └──────────────────────── export.rs ────────────────────────────────────┘
+//! event ──► request ──► plan ──────────► fetch ───────► join ──────────► upload ────────► receipt
+//! (JSON)    (checked,   (fragments,      (GetClip,      (MP4 tables in   (parts,          (what was asked,
+//!           one type)   windows, gaps)   one window     memory, media    checksum,        what was got,
+//!                                        at a time)     through)         complete xor     where it is)
+//!                                                                        abandon)
+//! event.rs  event.rs    plan.rs          kvs.rs         mp4.rs           upload.rs        receipt.rs
+//!           └─────────────────────────── export.rs ───────────────────────────────────────────┘
 //! ```
 //!
 //! # Invariants
 //!
-//! - **Lossless.** The object is byte for byte what `GetClip` sent.
-//! - **Whole or not at all.** An object is completed only when its boxes add up to a whole MP4, and
-//!   its size and CRC-64/NVME are checked by S3. Otherwise its upload is abandoned, on every path:
-//!   error, panic, deadline, lost race.
+//! - **Lossless.** Media bytes are never decoded, changed or reordered. A range that one `GetClip`
+//!   serves whole, with `moov` first, becomes an object that is byte for byte what it sent.
+//! - **Nothing missing in silence.** Each answer is compared with the list of fragments
+//!   ([`plan::compare`]): what was cut off is asked for again, what is more or other than planned is
+//!   an error, and time of the range that no fragment shows is in the receipt.
+//! - **Whole or not at all.** An object is completed only when all of its media is there, and its
+//!   size and CRC-64/NVME are checked by S3. Otherwise its upload is abandoned, on every path: error,
+//!   panic, deadline, lost race. Of a clip that becomes several objects none is completed before all
+//!   are whole.
 //! - **Once.** The key and the fingerprint depend on the request alone and the write is conditional:
 //!   the same event twice makes one object.
-//! - **Bounded.** Peak memory = part size × (parts in flight + 1) + 16 MiB for `moov` at most + the
-//!   process; it does not depend on the length of the clip.
-//! - **Nothing silent.** `GetClip` stops without an error at 100 MB or 200 fragments, and leaves out
-//!   the fragment that is running at the start of the range; what can be seen of that is in the
-//!   receipt ([`plan::doubts`]). Each retry is in the log and in the receipt.
+//! - **Bounded.** Peak memory = part size × (parts in flight + 1) + 5 MiB of the first part + sample
+//!   tables (4 to 16 bytes a sample, 128 MiB at most) + 16 MiB for the `moov` of one clip at most +
+//!   the process. What is kept for a clip does not depend on the size of its media.
 //!
 //! # Layout
 //!
 //! - [`event`]: raw JSON → [`event::ExportRequest`]. Pure.
-//! - [`plan`]: ranges, the limits of `GetClip`, doubts. Pure. Windows and gaps belong here.
-//! - [`mp4`]: boxes. Pure and sans-IO. Joining clips belongs here.
+//! - [`plan`]: range, fragments and limits → windows and gaps; what came against what was planned. Pure.
+//! - [`mp4`]: boxes, sample tables, joining. Pure and sans-IO.
 //! - [`config`]: settings of the deployment, read once.
-//! - [`kvs`]: data endpoints and clips; the only module that sees the SDK of Kinesis Video Streams.
+//! - [`kvs`]: data endpoints, lists and clips; the only module that sees the SDK of Kinesis Video Streams.
 //! - [`upload`]: parts, checksum, complete xor abandon; the only module that sees the SDK of S3.
 //! - [`export`]: the pipeline; the only module that knows all stages.
 //! - [`walls`], [`backoff`]: when to stop, and how long to wait before trying again. [`call`]: how a
@@ -47,6 +52,7 @@
 //! # Sources
 //!
 //! ISO/IEC 14496-12 for boxes; the API references of
+//! [`ListFragments`](https://docs.aws.amazon.com/kinesisvideostreams/latest/APIReference/API_reader_ListFragments.html),
 //! [`GetClip`](https://docs.aws.amazon.com/kinesisvideostreams/latest/APIReference/API_reader_GetClip.html)
 //! and [S3 multipart uploads](https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html).
 

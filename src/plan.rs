@@ -1,9 +1,27 @@
-//! What a range is, and what one `GetClip` can serve of it.
+//! What a range is, which fragments are in it, and which calls of `GetClip` fetch them whole.
 //!
-//! This module owns the time range of an export, the selector that says which clock the range is
-//! read by, and the documented limits of `GetClip`. It is pure: it knows no SDK, no runtime and no
-//! clock. A range is served by a single call; [`doubts`] says what such a call may have left out,
-//! because `GetClip` itself says nothing when it stops early.
+//! `GetClip` says nothing when it stops at 100 MB or 200 fragments, and leaves out the fragment that
+//! is running at the start. So the fragments are listed first, and this module makes a [`Plan`] of
+//! the list: what belongs to the clip, what was sent twice, where footage is missing, and which
+//! windows of fragment starts a single call can serve whole. What then comes back is compared with
+//! it ([`compare`]). Where there is no list, [`doubts`] says what an answer alone gives away.
+//!
+//! Pure: it knows no SDK, no runtime and no clock. Times are milliseconds since 1970, by the clock
+//! that the request selects unless a name says which.
+
+mod arrival;
+mod doubt;
+mod fragment;
+mod gap;
+mod planned;
+mod resent;
+mod window;
+
+pub use arrival::{Arrival, FragmentAt, Seen, Strange, Sync, compare};
+pub use doubt::{Answer, Doubt, doubts};
+pub use fragment::Fragment;
+pub use gap::{Gap, Where};
+pub use planned::{Plan, Planned};
 
 use std::fmt;
 
@@ -33,11 +51,16 @@ pub const MAX_FRAGMENT_SECONDS: i64 = 20;
 /// missing its tail.
 pub const SETTLE: SignedDuration = SignedDuration::from_secs(MAX_FRAGMENT_SECONDS + 10);
 
-/// Longest time that a picture may stand before it counts as a pause of the camera, in seconds.
+/// Bytes of listed fragments that a window takes at most.
 ///
-/// Cameras send a picture a second at least; a gap between two fragments is a reconnect, which takes
-/// several seconds.
-const LONGEST_PICTURE_SECONDS: f64 = 2.0;
+/// The list gives the size of the Matroska fragment. What an MP4 adds instead, some twenty bytes of
+/// sample tables for each frame, is at worst (G.711 in packets of 20 ms beside pictures of a few
+/// hundred bytes) a little more than what Matroska adds; five per cent is ample, and a clip that is
+/// cut short all the same is noticed and continued.
+pub const WINDOW_BYTES: u64 = MAX_CLIP_BYTES / 100 * 95;
+
+/// Fragments that a producer may send in a second at most. Source: developer guide, `PutMedia` quotas.
+pub const MAX_FRAGMENTS_PER_SECOND: i64 = 5;
 
 /// Which of a fragment's two timestamps a range is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +91,47 @@ impl fmt::Display for FragmentSelectorType {
     }
 }
 
+/// Which fragments at the edges of the range belong to the clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boundary {
+    /// Every fragment that starts in the range, and the one that is running at its start.
+    Cover,
+    /// The rule of `GetClip`: every fragment that *starts* in the range.
+    Fragment,
+    /// As [`Cover`](Self::Cover), played from the start of the range to its end, to the frame.
+    Exact,
+}
+
+impl Boundary {
+    /// All values, the default first.
+    pub const ALL: [Self; 3] = [Self::Cover, Self::Fragment, Self::Exact];
+
+    /// The value as requests spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cover => "COVER",
+            Self::Fragment => "FRAGMENT",
+            Self::Exact => "EXACT",
+        }
+    }
+
+    /// The range of fragment starts to list: for the fragment that is running at the start, from as far
+    /// before it as a fragment can last.
+    #[must_use]
+    pub fn listed(self, range: &TimeRange) -> TimeRange {
+        let before = match self {
+            Self::Fragment => 0,
+            Self::Cover | Self::Exact => MAX_FRAGMENT_SECONDS + 1,
+        };
+        let earlier = range.start.checked_sub(SignedDuration::from_secs(before));
+        TimeRange {
+            start: earlier.unwrap_or(range.start),
+            end: range.end,
+        }
+    }
+}
+
 /// A span of wall-clock time in whole milliseconds; both ends belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeRange {
@@ -82,6 +146,13 @@ impl TimeRange {
         (start < end).then_some(Self { start, end })
     }
 
+    /// As [`new`](Self::new), of milliseconds since 1970. `None` too outside the years -9999 to 9999.
+    #[must_use]
+    pub fn from_milliseconds(start: i64, end: i64) -> Option<Self> {
+        let at = |milliseconds| Timestamp::from_millisecond(milliseconds).ok();
+        Self::new(at(start)?, at(end)?)
+    }
+
     /// First instant of the range.
     #[must_use]
     pub fn start(&self) -> Timestamp {
@@ -92,6 +163,19 @@ impl TimeRange {
     #[must_use]
     pub fn end(&self) -> Timestamp {
         self.end
+    }
+
+    /// Milliseconds since 1970 of both ends.
+    #[must_use]
+    pub fn milliseconds(&self) -> (i64, i64) {
+        (self.start.as_millisecond(), self.end.as_millisecond())
+    }
+
+    /// Most fragments that can start in the range.
+    #[must_use]
+    pub fn most_fragments(&self) -> u32 {
+        let seconds = self.duration().as_secs().saturating_add(1);
+        u32::try_from(seconds.saturating_mul(MAX_FRAGMENTS_PER_SECOND)).unwrap_or(u32::MAX)
     }
 
     /// Time between the two ends.
@@ -113,135 +197,6 @@ pub fn rfc3339(timestamp: Timestamp) -> String {
     format!("{timestamp:.3}")
 }
 
-/// What came back from one `GetClip`, as far as it bears on completeness.
-#[derive(Debug, Clone, Copy)]
-pub struct Answer {
-    /// Bytes of the whole MP4.
-    pub bytes: u64,
-    /// Sync samples of the video track. Every fragment starts with one, so there are at least as
-    /// many sync samples as fragments.
-    pub video_sync_samples: u64,
-    /// Playing time of the clip's pictures in seconds.
-    pub duration_seconds: f64,
-    /// Longest time for which one picture stands, in seconds.
-    pub longest_picture_seconds: f64,
-    /// Time from the end of the range to the call.
-    pub age_of_end: SignedDuration,
-}
-
-/// A reason to believe that a clip does not cover all of its range.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Doubt {
-    /// One more fragment could have taken the clip over the limit.
-    NearByteLimit {
-        /// Bytes of the clip.
-        bytes: u64,
-    },
-    /// The clip may hold as many fragments as `GetClip` puts into one.
-    NearFragmentLimit {
-        /// Sync samples of the video track.
-        sync_samples: u64,
-    },
-    /// The clip plays for less time than was asked for, by more than the one fragment at the start
-    /// that `GetClip` leaves out can explain.
-    Short {
-        /// Seconds missing.
-        seconds: f64,
-    },
-    /// One picture stands for so long that the camera must have paused.
-    Gap {
-        /// Seconds for which it stands.
-        seconds: f64,
-    },
-    /// The range had only just ended when the clip was asked for.
-    LiveEdge {
-        /// Seconds from the end of the range to the call.
-        seconds: f64,
-    },
-}
-
-impl Doubt {
-    /// A stable name for machines to match.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NearByteLimit { .. } => "NEAR_BYTE_LIMIT",
-            Self::NearFragmentLimit { .. } => "NEAR_FRAGMENT_LIMIT",
-            Self::Short { .. } => "SHORTER_THAN_ASKED",
-            Self::Gap { .. } => "GAP_INSIDE",
-            Self::LiveEdge { .. } => "LIVE_EDGE",
-        }
-    }
-}
-
-impl fmt::Display for Doubt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NearByteLimit { bytes } => write!(
-                f,
-                "the clip has {bytes} bytes and GetClip stops without an error at {MAX_CLIP_BYTES}: \
-                 its end may be missing; ask for a shorter range"
-            ),
-            Self::NearFragmentLimit { sync_samples } => write!(
-                f,
-                "the clip may have up to {sync_samples} fragments and GetClip stops without an error \
-                 at {MAX_CLIP_FRAGMENTS}: its end may be missing; ask for a shorter range"
-            ),
-            Self::Short { seconds } => write!(
-                f,
-                "the clip plays {seconds:.3} s less than was asked for: the camera may have paused, \
-                 or the clip was cut off"
-            ),
-            Self::Gap { seconds } => write!(
-                f,
-                "one picture of the clip stands for {seconds:.3} s: the camera paused there"
-            ),
-            Self::LiveEdge { seconds } => write!(
-                f,
-                "the range had ended only {seconds:.3} s before the clip was made: its last \
-                 fragment may not have been archived yet; for the rest, ask again with OVERWRITE"
-            ),
-        }
-    }
-}
-
-/// Every reason to doubt that `answer` covers `range`. Empty means: none that a single `GetClip`
-/// can show.
-#[must_use]
-pub fn doubts(range: &TimeRange, answer: &Answer) -> Vec<Doubt> {
-    let mut doubts = Vec::new();
-    let asked = range.duration().as_secs_f64();
-    // What was cut off at a limit is shorter than its range. It was cut at the last fragment that went
-    // in whole, so the next one, which can be as long as a fragment may be, would have been too much.
-    let ended_early = answer.duration_seconds < asked;
-    let bytes_per_second = answer.bytes as f64 / answer.duration_seconds.max(0.001);
-    let with_another = answer.bytes as f64 + bytes_per_second * MAX_FRAGMENT_SECONDS as f64;
-    if ended_early && with_another >= MAX_CLIP_BYTES as f64 {
-        doubts.push(Doubt::NearByteLimit { bytes: answer.bytes });
-    }
-    if ended_early && answer.video_sync_samples >= MAX_CLIP_FRAGMENTS {
-        doubts.push(Doubt::NearFragmentLimit {
-            sync_samples: answer.video_sync_samples,
-        });
-    }
-    let missing = range.duration().as_secs_f64() - answer.duration_seconds;
-    if missing > MAX_FRAGMENT_SECONDS as f64 || answer.duration_seconds < range.duration().as_secs_f64() / 2.0
-    {
-        doubts.push(Doubt::Short { seconds: missing });
-    }
-    if answer.longest_picture_seconds > LONGEST_PICTURE_SECONDS {
-        doubts.push(Doubt::Gap {
-            seconds: answer.longest_picture_seconds,
-        });
-    }
-    if answer.age_of_end < SETTLE {
-        doubts.push(Doubt::LiveEdge {
-            seconds: answer.age_of_end.as_secs_f64(),
-        });
-    }
-    doubts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,20 +204,6 @@ mod tests {
     fn range(seconds: i64) -> TimeRange {
         let start: Timestamp = "2026-11-20T10:00:00Z".parse().expect("a timestamp");
         TimeRange::new(start, start + SignedDuration::from_secs(seconds)).expect("a range")
-    }
-
-    fn whole(seconds: f64) -> Answer {
-        Answer {
-            bytes: 1_000_000,
-            video_sync_samples: 30,
-            duration_seconds: seconds,
-            longest_picture_seconds: 0.04,
-            age_of_end: SETTLE,
-        }
-    }
-
-    fn codes(range: &TimeRange, answer: &Answer) -> Vec<&'static str> {
-        doubts(range, answer).iter().map(Doubt::code).collect()
     }
 
     #[test]
@@ -278,58 +219,5 @@ mod tests {
             range(60).to_string(),
             "2026-11-20T10:00:00.000Z to 2026-11-20T10:01:00.000Z"
         );
-    }
-
-    #[test]
-    fn a_whole_clip_raises_no_doubt() {
-        assert_eq!(codes(&range(60), &whole(60.0)), [""; 0]);
-    }
-
-    #[test]
-    fn one_missing_fragment_is_the_rule_of_get_clip() {
-        assert_eq!(codes(&range(60), &whole(58.0)), [""; 0]);
-        assert_eq!(codes(&range(60), &whole(39.9)), ["SHORTER_THAN_ASKED"]);
-    }
-
-    #[test]
-    fn a_picture_that_stands_is_a_gap() {
-        let mut answer = whole(60.0);
-        answer.longest_picture_seconds = 2.0;
-        assert_eq!(codes(&range(60), &answer), [""; 0]);
-        answer.longest_picture_seconds = 6.04;
-        assert_eq!(codes(&range(60), &answer), ["GAP_INSIDE"]);
-    }
-
-    #[test]
-    fn half_of_a_short_range_is_short() {
-        assert_eq!(codes(&range(10), &whole(4.0)), ["SHORTER_THAN_ASKED"]);
-    }
-
-    #[test]
-    fn both_silent_limits_are_noticed() {
-        let mut answer = whole(50.0);
-        answer.video_sync_samples = 200;
-        assert_eq!(codes(&range(60), &answer), ["NEAR_FRAGMENT_LIMIT"]);
-        // 90 MB in 60 s of 75: a fragment of 20 s more would have had 30 MB.
-        let mut answer = whole(60.0);
-        answer.bytes = 90_000_000;
-        assert_eq!(codes(&range(75), &answer), ["NEAR_BYTE_LIMIT"]);
-        answer.bytes = 70_000_000;
-        assert_eq!(codes(&range(75), &answer), [""; 0]);
-    }
-
-    #[test]
-    fn a_clip_as_long_as_its_range_was_not_cut_off() {
-        let mut answer = whole(60.0);
-        answer.bytes = 99_000_000;
-        answer.video_sync_samples = 200;
-        assert_eq!(codes(&range(60), &answer), [""; 0]);
-    }
-
-    #[test]
-    fn a_range_that_has_just_ended_may_lack_its_tail() {
-        let mut answer = whole(60.0);
-        answer.age_of_end = SETTLE - SignedDuration::from_millis(1);
-        assert_eq!(codes(&range(60), &answer), ["LIVE_EDGE"]);
     }
 }

@@ -1,12 +1,17 @@
 //! The answer to a request: what was asked, what was got, and where it is.
 
+mod account;
+mod clip;
+
+pub use account::{Account, Coverage};
+pub use clip::{ClipReceipt, Footage};
+
+use account::{GapReceipt, ListedAccount};
 use serde::{Serialize, Serializer};
 
 use crate::event::{ExportRequest, Stream};
-use crate::mp4::{Movie, TrackKind};
 use crate::plan::{Doubt, rfc3339};
 use crate::tally::Tally;
-use crate::upload::Stored;
 
 /// The answer to a request, as JSON in AWS's spelling.
 #[derive(Debug, Serialize)]
@@ -16,12 +21,18 @@ pub struct Receipt {
     pub status: Status,
     /// What was asked, with every default filled in.
     pub request: Requested,
-    /// What there is now: one clip.
+    /// What there is now: one clip, or one for each run of a codec.
     pub clips: Vec<ClipReceipt>,
-    /// Whether the clip is known to hold all of the range.
+    /// Whether the clips are known to hold all of the range.
     pub coverage: Coverage,
-    /// Reasons to believe that it does not.
+    /// The spans of the range that they are known not to hold.
+    gaps: Vec<GapReceipt>,
+    /// Reasons to believe that they lack more.
     pub doubts: Vec<DoubtReceipt>,
+    #[serde(flatten)]
+    listed: Option<ListedAccount>,
+    /// Calls of `ListFragments`, the failed ones too.
+    pub list_fragments_calls: u32,
     /// Calls of `GetClip`, the failed ones too; 0 when the clip was there already.
     pub get_clip_calls: u32,
     /// Calls and transfers that had to be made again.
@@ -47,14 +58,6 @@ impl Status {
             Self::AlreadyExported => "ALREADY_EXPORTED",
         }
     }
-}
-
-/// What is known about the completeness of a clip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Coverage {
-    /// Nothing but what [`Receipt::doubts`] says: `GetClip` does not tell what it left out.
-    Unknown,
 }
 
 /// What was asked.
@@ -95,96 +98,6 @@ impl From<&ExportRequest> for Requested {
     }
 }
 
-/// One object.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ClipReceipt {
-    bucket: String,
-    key: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version_id: Option<String>,
-    #[serde(rename = "ETag", skip_serializing_if = "Option::is_none")]
-    etag: Option<String>,
-    #[serde(rename = "ChecksumCRC64NVME", skip_serializing_if = "Option::is_none")]
-    checksum_crc64nvme: Option<String>,
-    /// Bytes of the object.
-    pub size_bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_type: Option<String>,
-    /// Playing time; left out when an object that was there already could not be read.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "optional_milliseconds"
-    )]
-    pub duration_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fast_start: Option<bool>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tracks: Vec<TrackReceipt>,
-}
-
-impl ClipReceipt {
-    /// What is said of an object and of the movie in it.
-    #[must_use]
-    pub fn new(
-        request: &ExportRequest,
-        stored: Stored,
-        content_type: Option<String>,
-        movie: Option<&Movie>,
-    ) -> Self {
-        Self {
-            bucket: request.destination.bucket.clone(),
-            key: request.destination.key.clone(),
-            version_id: stored.version_id,
-            etag: stored.etag,
-            checksum_crc64nvme: stored.checksum_crc64nvme,
-            size_bytes: stored.size_bytes,
-            content_type,
-            duration_seconds: movie.map(|movie| movie.duration_seconds),
-            fast_start: movie.map(|movie| movie.moov_first),
-            tracks: movie.map(tracks).unwrap_or_default(),
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct TrackReceipt {
-    kind: &'static str,
-    codec: String,
-    #[serde(serialize_with = "milliseconds")]
-    duration_seconds: f64,
-    samples: u64,
-    sync_samples: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    width: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    height: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sample_rate: Option<u16>,
-}
-
-fn tracks(movie: &Movie) -> Vec<TrackReceipt> {
-    let receipt = |track: &crate::mp4::Track| {
-        let (kind, [width, height, sample_rate]) = match track.kind {
-            TrackKind::Video { width, height } => ("video", [Some(width), Some(height), None]),
-            TrackKind::Audio { sample_rate } => ("audio", [None, None, Some(sample_rate)]),
-            TrackKind::Other(_) => ("other", [None; 3]),
-        };
-        TrackReceipt {
-            kind,
-            codec: track.codec.to_string(),
-            duration_seconds: track.duration_seconds,
-            samples: track.samples,
-            sync_samples: track.sync_samples,
-            width,
-            height,
-            sample_rate,
-        }
-    };
-    movie.tracks.iter().map(receipt).collect()
-}
-
 /// One reason to believe that a clip does not hold all of its range.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -203,25 +116,35 @@ impl From<&Doubt> for DoubtReceipt {
 }
 
 impl Receipt {
-    /// The receipt for one clip.
+    /// The receipt for `clips`.
     #[must_use]
     pub fn new(
         status: Status,
         request: &ExportRequest,
-        clip: ClipReceipt,
-        doubts: &[Doubt],
+        clips: Vec<ClipReceipt>,
+        account: Account,
         tally: &Tally,
     ) -> Self {
         Self {
             status,
             request: request.into(),
-            clips: vec![clip],
-            coverage: Coverage::Unknown,
-            doubts: doubts.iter().map(DoubtReceipt::from).collect(),
+            clips,
+            coverage: account.coverage,
+            gaps: account.gaps.iter().map(GapReceipt::from).collect(),
+            doubts: account.doubts.iter().map(DoubtReceipt::from).collect(),
+            listed: account.listed,
+            list_fragments_calls: tally.list_fragments_calls(),
             get_clip_calls: tally.get_clip_calls(),
             retries: tally.retries(),
         }
     }
+}
+
+/// A time as receipts say it; nothing outside of the years that can be written.
+fn told(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .map(rfc3339)
+        .unwrap_or_default()
 }
 
 /// Seconds to the millisecond: what is behind it is noise of the division.

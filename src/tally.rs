@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub enum Stage {
     /// Looking at what is at the key already.
     Look,
+    /// Listing the fragments of the range.
+    List,
     /// From asking for a clip to its first byte.
     Fetch,
     /// Passing the clip on.
@@ -25,9 +27,10 @@ pub struct Tally(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     get_clip_calls: AtomicU32,
+    list_fragments_calls: AtomicU32,
     retries: AtomicU32,
     /// Milliseconds by [`Stage`]; the attempts of an export add up.
-    spent: [AtomicU64; 4],
+    spent: [AtomicU64; 5],
     /// What went wrong last.
     last_failure: Mutex<Option<String>>,
 }
@@ -36,6 +39,11 @@ impl Tally {
     /// `GetClip` was called.
     pub(crate) fn asked_for_clip(&self) {
         self.0.get_clip_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// `ListFragments` was called.
+    pub(crate) fn asked_for_fragments(&self) {
+        self.0.list_fragments_calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Something failed, as `failure` says, and may be tried again.
@@ -88,6 +96,12 @@ impl Tally {
         self.0.get_clip_calls.load(Ordering::Relaxed)
     }
 
+    /// Calls of `ListFragments`, one for each page, the failed ones too.
+    #[must_use]
+    pub fn list_fragments_calls(&self) -> u32 {
+        self.0.list_fragments_calls.load(Ordering::Relaxed)
+    }
+
     /// Calls and transfers that were tried again.
     #[must_use]
     pub fn retries(&self) -> u32 {
@@ -101,9 +115,10 @@ impl Tally {
     }
 
     fn of(&self, stage: Stage) -> &AtomicU64 {
-        let [look, fetch, transfer, complete] = &self.0.spent;
+        let [look, list, fetch, transfer, complete] = &self.0.spent;
         match stage {
             Stage::Look => look,
+            Stage::List => list,
             Stage::Fetch => fetch,
             Stage::Transfer => transfer,
             Stage::Complete => complete,

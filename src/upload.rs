@@ -5,18 +5,25 @@
 //!
 //! > peak memory of an upload = part size × (parts in flight + 1)
 //!
-//! because an upload waits for room *before* it takes more bytes. An object is either completed,
+//! because an upload waits for room *before* it takes more bytes. One whose head comes last holds the
+//! first 5 MiB of the rest back as well, and no head: that is made piece by piece while it is sent. A
+//! sealed upload that is not complete yet holds nothing, or, where it will be a single call, less
+//! than one part. An object is either completed,
 //! with its size and its CRC-64/NVME checked by S3, or abandoned: never both. [`Upload::abandon`]
 //! leaves nothing behind that costs money or could be completed later.
 
 mod calls;
+mod content;
 mod error;
+mod first;
 mod lifetime;
 mod object;
 mod parts;
 mod size;
 
+pub use content::Head;
 pub use error::UploadError;
+pub use first::Completes;
 pub use object::{Existing, Stored, Target};
 pub use parts::Upload;
 pub use size::part_bytes;
@@ -159,9 +166,12 @@ impl Store {
 
     /// Longest time for one try of a call that carries a part: what a stalled connection may take,
     /// and a second for each MiB, which is far below what S3 takes from a Lambda function.
-    fn part_timeout(&self, bytes: usize) -> s3::config::Builder {
-        let seconds = u64::try_from(bytes >> 20).unwrap_or(u64::MAX);
-        self.attempt_timeout(self.transfer.stall.saturating_add(Duration::from_secs(seconds)))
+    fn part_timeout(&self, bytes: u64) -> s3::config::Builder {
+        self.attempt_timeout(
+            self.transfer
+                .stall
+                .saturating_add(Duration::from_secs(bytes >> 20)),
+        )
     }
 
     /// Watches a call for retries that the SDK makes.

@@ -17,7 +17,7 @@ const MAX_TAG_VALUE: usize = 256;
 pub(super) const OWN_METADATA_PREFIX: &str = "clip-";
 
 /// Where a clip goes and how it is kept there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Destination {
     /// Name of the bucket.
     pub bucket: String,
@@ -29,6 +29,19 @@ pub struct Destination {
     pub metadata: Vec<(String, String)>,
     /// Storage class; the bucket's default (`STANDARD`) where the request names none.
     pub storage_class: Option<StorageClass>,
+}
+
+impl Destination {
+    /// The key of one of several objects, counted from 1: the number stands before the ending, as in
+    /// `gate/alarm-2.mp4`.
+    #[must_use]
+    pub fn numbered_key(&self, number: usize) -> String {
+        let name = self.key.rfind('/').map_or(0, |slash| slash.saturating_add(1));
+        // A dot at the start of a name hides a file; it does not begin an ending.
+        let ending = self.key.rfind('.').filter(|dot| *dot > name);
+        let (stem, ending) = self.key.split_at(ending.unwrap_or(self.key.len()));
+        format!("{stem}-{number}{ending}")
+    }
 }
 
 /// S3's storage classes for general purpose buckets. Source: S3 API reference, `PutObject`,

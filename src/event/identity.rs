@@ -11,6 +11,18 @@ pub(super) const FINGERPRINT: &str = "clip-fingerprint";
 /// Metadata name of the export that wrote the object: the request id of the Lambda invocation.
 pub(super) const EXPORT_ID: &str = "clip-export-id";
 
+/// Metadata name of the place that an object has among several of one clip.
+const NUMBER: &str = "clip-number";
+
+/// Bytes kept for the number: a clip has less than a million fragments, and so objects.
+const NUMBER_BYTES: usize = 6;
+
+/// Metadata name of what is known about the completeness of the clip.
+const COVERAGE: &str = "clip-coverage";
+
+/// Bytes of the longest word for it, `COMPLETE`.
+const COVERAGE_BYTES: usize = 8;
+
 /// Bytes of a Lambda request id, a UUID in text.
 const EXPORT_ID_BYTES: usize = 36;
 
@@ -48,7 +60,27 @@ impl ExportRequest {
         metadata
     }
 
-    /// Bytes that [`Self::object_metadata`] takes, names and values together.
+    /// What [`Self::object_metadata`] lacks where the clip is several objects, counted from 1.
+    #[must_use]
+    pub fn numbered_metadata(number: usize) -> (String, String) {
+        (NUMBER.to_owned(), number.to_string())
+    }
+
+    /// What [`Self::object_metadata`] lacks once it is known how complete the clip will be.
+    #[must_use]
+    pub fn coverage_metadata(coverage: &str) -> (String, String) {
+        (COVERAGE.to_owned(), coverage.to_owned())
+    }
+
+    /// What the metadata of an object says about the completeness of its clip.
+    pub fn coverage_of<'a>(metadata: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
+        let mut metadata = metadata.into_iter();
+        metadata
+            .find(|(name, _)| *name == COVERAGE)
+            .map(|(_, value)| value)
+    }
+
+    /// Bytes that the metadata of an object takes at most, names and values together.
     pub(super) fn metadata_bytes(&self) -> usize {
         let own = self.own_metadata().map(|(name, value)| name.len() + value.len());
         let asked = self
@@ -56,7 +88,12 @@ impl ExportRequest {
             .metadata
             .iter()
             .map(|(name, value)| name.len() + value.len());
-        own.chain(asked).sum::<usize>() + EXPORT_ID.len() + EXPORT_ID_BYTES
+        let later = [
+            EXPORT_ID.len() + EXPORT_ID_BYTES,
+            NUMBER.len() + NUMBER_BYTES,
+            COVERAGE.len() + COVERAGE_BYTES,
+        ];
+        own.chain(asked).chain(later).sum()
     }
 
     fn own_metadata(&self) -> impl Iterator<Item = (&'static str, String)> {

@@ -44,7 +44,7 @@ fn the_smallest_request_takes_the_defaults() {
         request.destination.key,
         "front-door/20261120T100000Z_20261120T100100Z.mp4"
     );
-    assert_eq!(request.boundary, Boundary::Fragment);
+    assert_eq!(request.boundary, Boundary::Cover);
     assert_eq!(request.if_exists, IfExists::Skip);
 }
 
@@ -164,8 +164,10 @@ fn the_fingerprint_is_that_of_the_media_and_not_of_the_place() {
 fn metadata_is_counted_with_what_is_added() {
     let request = parse(&minimal("")).expect("valid");
     let id = "8f5d3c1e-0000-4000-8000-000000000000";
-    let bytes: usize = request
-        .object_metadata(id)
+    let mut metadata = request.object_metadata(id);
+    metadata.push(ExportRequest::numbered_metadata(123_456));
+    metadata.push(ExportRequest::coverage_metadata("COMPLETE"));
+    let bytes: usize = metadata
         .iter()
         .map(|(name, value)| name.len() + value.len())
         .sum();
@@ -199,4 +201,19 @@ fn an_object_says_whose_it_is() {
     assert_eq!(origin(&request, "id-2"), Origin::SameClip);
     assert_eq!(origin(&other, "id-1"), Origin::Other);
     assert_eq!(Origin::of([], &request, "id-1"), Origin::Other);
+}
+
+#[test]
+fn several_objects_are_numbered_before_the_ending() {
+    let numbered = |key: &str| {
+        let destination = Destination {
+            key: key.to_owned(),
+            ..Destination::default()
+        };
+        destination.numbered_key(2)
+    };
+    assert_eq!(numbered("gate/alarm.mp4"), "gate/alarm-2.mp4");
+    assert_eq!(numbered("gate.a/alarm"), "gate.a/alarm-2");
+    assert_eq!(numbered("gate/.mp4"), "gate/.mp4-2");
+    assert_eq!(numbered("a.b.mp4"), "a.b-2.mp4");
 }

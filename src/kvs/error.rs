@@ -1,4 +1,4 @@
-//! Why a clip could not be had.
+//! Why a clip, or the list of what there is, could not be had.
 
 use std::error::Error;
 use std::fmt;
@@ -12,6 +12,18 @@ pub enum FetchError {
     Call(CallError),
     /// `GetDataEndpoint` answered without an endpoint.
     NoEndpoint,
+    /// `ListFragments` described a fragment in part only.
+    PartialFragment {
+        /// What is missing or cannot be right.
+        field: &'static str,
+        /// Number of the fragment, if it has one.
+        number: Option<String>,
+    },
+    /// `ListFragments` gave the same page twice, or more pages than a range can fill.
+    EndlessListing {
+        /// Pages that were read.
+        pages: usize,
+    },
     /// The body of a clip broke off.
     Body {
         /// Id of the request.
@@ -29,9 +41,9 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    pub(super) fn unbuildable(error: impl Error + Send + Sync + 'static) -> Self {
+    pub(super) fn unbuildable(operation: &'static str, error: impl Error + Send + Sync + 'static) -> Self {
         Self::Call(CallError::NotSent {
-            operation: "GetClip",
+            operation,
             source: Box::new(error),
         })
     }
@@ -42,7 +54,31 @@ impl FetchError {
         match self {
             Self::Call(error) => error.request_id(),
             Self::Body { request_id, .. } | Self::Stalled { request_id, .. } => request_id.as_deref(),
-            Self::NoEndpoint => None,
+            Self::NoEndpoint | Self::PartialFragment { .. } | Self::EndlessListing { .. } => None,
+        }
+    }
+
+    /// Whether the caller may not make this call.
+    #[must_use]
+    pub fn is_access_denied(&self) -> bool {
+        let denied = matches!(
+            self.code(),
+            Some("AccessDeniedException" | "AccessDenied" | "NotAuthorizedException")
+        );
+        denied && !self.endpoint_is_stale()
+    }
+
+    /// Whether the fragments of a range do not go into one clip: their codec parameters, or their
+    /// tracks, differ.
+    #[must_use]
+    pub fn is_codec_change(&self) -> bool {
+        self.code() == Some("InvalidCodecPrivateDataException")
+    }
+
+    fn code(&self) -> Option<&str> {
+        match self {
+            Self::Call(error) => error.code(),
+            _ => None,
         }
     }
 
@@ -51,6 +87,7 @@ impl FetchError {
         match self {
             Self::Call(error) => error.may_pass() || self.endpoint_is_stale(),
             Self::NoEndpoint | Self::Body { .. } | Self::Stalled { .. } => true,
+            Self::PartialFragment { .. } | Self::EndlessListing { .. } => false,
         }
     }
 
@@ -59,7 +96,7 @@ impl FetchError {
     #[must_use]
     pub fn endpoint_is_stale(&self) -> bool {
         match self {
-            Self::Call(error) if error.operation() != "GetClip" => false,
+            Self::Call(error) if !matches!(error.operation(), "GetClip" | "ListFragments") => false,
             Self::Call(CallError::Refused {
                 status,
                 code,
@@ -80,6 +117,13 @@ impl fmt::Display for FetchError {
         match self {
             Self::Call(error) => error.fmt(f),
             Self::NoEndpoint => f.write_str("GetDataEndpoint answered without an endpoint"),
+            Self::PartialFragment { field, number } => {
+                let number = number.as_deref().unwrap_or("without a number");
+                write!(f, "ListFragments gave no usable {field} of the fragment {number}")
+            }
+            Self::EndlessListing { pages } => {
+                write!(f, "ListFragments came to no end within {pages} pages")
+            }
             Self::Body { .. } => f.write_str("the body of the clip broke off"),
             Self::Stalled { seconds, .. } => write!(f, "the body of the clip stalled for {seconds} s"),
         }
@@ -91,7 +135,10 @@ impl Error for FetchError {
         match self {
             Self::Call(error) => error.source(),
             Self::Body { source, .. } => Some(source.as_ref()),
-            Self::NoEndpoint | Self::Stalled { .. } => None,
+            Self::NoEndpoint
+            | Self::PartialFragment { .. }
+            | Self::EndlessListing { .. }
+            | Self::Stalled { .. } => None,
         }
     }
 }
@@ -113,5 +160,19 @@ mod tests {
         assert!(refused("GetClip", 404, "", "").may_pass());
         assert!(!refused("GetClip", 403, "AccessDeniedException", "not yours").endpoint_is_stale());
         assert!(!refused("GetDataEndpoint", 403, "", words).endpoint_is_stale());
+    }
+
+    #[test]
+    fn refusals_that_an_export_can_go_round_are_told_apart_by_their_code() {
+        let denied = refused("ListFragments", 403, "AccessDeniedException", "not yours");
+        assert!(denied.is_access_denied() && !denied.may_pass() && !denied.is_codec_change());
+        assert!(refused("ListFragments", 401, "NotAuthorizedException", "").is_access_denied());
+        let moved = "Unable to determine service/operation name to be authorized";
+        let moved = refused("ListFragments", 403, "AccessDeniedException", moved);
+        assert!(!moved.is_access_denied() && moved.endpoint_is_stale());
+        assert!(!refused("ListFragments", 403, "ExpiredTokenException", "").is_access_denied());
+        let changed = refused("GetClip", 400, "InvalidCodecPrivateDataException", "");
+        assert!(changed.is_codec_change() && !changed.may_pass());
+        assert!(!refused("GetClip", 400, "MissingCodecPrivateDataException", "").is_codec_change());
     }
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::primitives::ByteStream;
+use aws_runtime::auth::PayloadSigningOverride;
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, ServerSideEncryption};
-use bytes::Bytes;
-use crc_fast::CrcAlgorithm::Crc64Nvme;
 
+use super::content::{Content, Digested, Sum};
 use super::parts::{Held, Part};
 use super::{Store, Target, UploadError};
 use crate::call::CallError;
@@ -21,10 +23,15 @@ impl Target {
     }
 }
 
-pub(super) async fn put(store: Store, target: Target, body: Bytes) -> Result<Held, UploadError> {
-    let bytes = body.len();
+pub(super) async fn put(
+    store: Store,
+    target: Target,
+    content: Content,
+    digested: Digested,
+) -> Result<Held, UploadError> {
+    let bytes = content.bytes();
     let (destination, keeping) = (&target.destination, &store.keeping);
-    let call = store
+    let output = store
         .client
         .put_object()
         .bucket(&destination.bucket)
@@ -38,17 +45,12 @@ pub(super) async fn put(store: Store, target: Target, body: Bytes) -> Result<Hel
         .set_ssekms_key_id(keeping.kms_key_id.clone())
         .set_expected_bucket_owner(keeping.bucket_owner.clone())
         .set_if_none_match(target.if_none_match())
-        .checksum_crc64_nvme(base64(crc_fast::checksum(Crc64Nvme, &body)))
-        .body(ByteStream::from(body))
+        .checksum_crc64_nvme(digested.sum.base64())
+        .body(content.body())
         .customize()
         .interceptor(store.watch())
-        .config_override(store.part_timeout(bytes));
-    let call = if store.sign_payload {
-        call
-    } else {
-        call.disable_payload_signing()
-    };
-    let output = call
+        .interceptor(Signing::of(&store, digested))
+        .config_override(store.part_timeout(bytes))
         .send()
         .await
         .map_err(|error| UploadError::Call(CallError::of("PutObject", error)))?;
@@ -64,8 +66,7 @@ pub(super) async fn put_together(
     target: Target,
     upload_id: String,
     parts: CompletedMultipartUpload,
-    bytes: u64,
-    checksum: String,
+    sum: Sum,
 ) -> Result<Held, UploadError> {
     let output = store
         .client
@@ -74,9 +75,9 @@ pub(super) async fn put_together(
         .key(&target.destination.key)
         .upload_id(upload_id)
         .multipart_upload(parts)
-        .checksum_crc64_nvme(checksum)
+        .checksum_crc64_nvme(sum.base64())
         .checksum_type(ChecksumType::FullObject)
-        .mpu_object_size(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .mpu_object_size(i64::try_from(sum.bytes).unwrap_or(i64::MAX))
         .set_if_none_match(target.if_none_match())
         .set_expected_bucket_owner(store.keeping.bucket_owner.clone())
         .customize()
@@ -97,11 +98,11 @@ pub(super) async fn send_part(
     target: Target,
     upload_id: String,
     number: usize,
-    body: Bytes,
-    checksum: String,
-) -> Result<(Part, Bytes), UploadError> {
-    let bytes = body.len();
-    let call = store
+    content: Content,
+    digested: Digested,
+) -> Result<(Part, Content), UploadError> {
+    let (bytes, checksum) = (content.bytes(), digested.sum.base64());
+    let output = store
         .client
         .upload_part()
         .bucket(&target.destination.bucket)
@@ -111,16 +112,11 @@ pub(super) async fn send_part(
         .content_length(i64::try_from(bytes).unwrap_or(i64::MAX))
         .checksum_crc64_nvme(&checksum)
         .set_expected_bucket_owner(store.keeping.bucket_owner.clone())
-        .body(ByteStream::from(body.clone()))
+        .body(content.body())
         .customize()
         .interceptor(store.watch())
-        .config_override(store.part_timeout(bytes));
-    let call = if store.sign_payload {
-        call
-    } else {
-        call.disable_payload_signing()
-    };
-    let output = call
+        .interceptor(Signing::of(&store, digested))
+        .config_override(store.part_timeout(bytes))
         .send()
         .await
         .map_err(|error| UploadError::Call(CallError::of("UploadPart", error)))?;
@@ -131,10 +127,40 @@ pub(super) async fn send_part(
         etag: output.e_tag,
         checksum,
     };
-    Ok((part, body))
+    Ok((part, content))
 }
 
-/// A checksum as S3 writes it: big-endian bytes in Base64.
-pub(super) fn base64(checksum: u64) -> String {
-    aws_smithy_types::base64::encode(checksum.to_be_bytes())
+/// How a body is signed, where it is not as the SDK does by itself: with the SHA-256 of bytes that are
+/// in memory.
+#[derive(Debug)]
+struct Signing(Option<PayloadSigningOverride>);
+
+impl Signing {
+    /// Over plain HTTP nothing else keeps a body from being changed on its way, so it is signed there;
+    /// for one that is not in memory the SDK by itself would sign `UNSIGNED-PAYLOAD`.
+    fn of(store: &Store, digested: Digested) -> Self {
+        Self(if store.sign_payload {
+            digested.sha256.map(PayloadSigningOverride::Precomputed)
+        } else {
+            Some(PayloadSigningOverride::UnsignedPayload)
+        })
+    }
+}
+
+impl Intercept for Signing {
+    fn name(&self) -> &'static str {
+        "Signing"
+    }
+
+    fn read_before_signing(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(signing) = &self.0 {
+            config.interceptor_state().store_put(signing.clone());
+        }
+        Ok(())
+    }
 }

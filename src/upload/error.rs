@@ -31,6 +31,20 @@ pub enum UploadError {
         /// What S3 says it holds.
         held: String,
     },
+    /// A head has another length than it said.
+    HeadLength {
+        /// Bytes that the first part was to have.
+        announced: u64,
+        /// Bytes that it has.
+        given: u64,
+    },
+    /// A step was taken out of its order.
+    OutOfOrder {
+        /// The step.
+        step: &'static str,
+        /// What has to come before it, or what it has to come before.
+        rule: &'static str,
+    },
     /// Not every part that was cut was sent.
     PartsMissing {
         /// Parts that were cut.
@@ -121,6 +135,13 @@ impl fmt::Display for UploadError {
             Self::Evidence { what, sent, held } => {
                 write!(f, "S3 holds an object with {what} {held} where {sent} was sent")
             }
+            Self::HeadLength { announced, given } => {
+                write!(
+                    f,
+                    "the first part has {given} bytes where {announced} were announced"
+                )
+            }
+            Self::OutOfOrder { step, rule } => write!(f, "an upload is {step} only {rule}"),
             Self::PartsMissing { cut, sent } => write!(f, "{sent} of {cut} parts were sent"),
             Self::NoUploadId => f.write_str("CreateMultipartUpload answered without an upload id"),
             Self::TooManyUploads => f.write_str("there are more unfinished uploads than S3 lists at once"),

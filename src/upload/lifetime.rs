@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, ServerSideEncryption};
-use bytes::BytesMut;
 use tracing::Instrument;
 
 use super::parts::{Creation, Landing, Upload};
@@ -104,7 +103,7 @@ impl Upload {
     /// uploads has to clean up then.
     pub async fn abandon(&mut self) -> Result<(), UploadError> {
         self.in_flight.shutdown().await;
-        self.filling = BytesMut::new();
+        self.let_go();
         if let Landing::Pending(call) = &self.landing {
             call.abort();
         }

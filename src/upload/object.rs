@@ -43,6 +43,20 @@ impl Target {
         }
     }
 
+    /// The same under another key: one of several objects that a request makes.
+    #[must_use]
+    pub fn with_key(mut self, key: String) -> Self {
+        self.destination.key = key;
+        self
+    }
+
+    /// The same with further user metadata. S3 takes 2 KB of it in all.
+    #[must_use]
+    pub fn with_metadata(mut self, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.metadata.extend(pairs);
+        self
+    }
+
     /// Value of `x-amz-tagging`: the tags as the query part of a URL.
     pub(super) fn tagging(&self) -> Option<String> {
         /// RFC 3986's unreserved characters need no escape.
@@ -91,6 +105,14 @@ pub struct Existing {
     pub content_type: Option<String>,
     /// When it was written, in seconds since 1970.
     pub last_modified: Option<i64>,
+}
+
+impl Existing {
+    /// Its user metadata, name by name.
+    pub fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.metadata.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
 }
 
 impl From<HeadObjectOutput> for Existing {

@@ -4,18 +4,21 @@ use std::time::SystemTime;
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
-use crc_fast::CrcAlgorithm::Crc64Nvme;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::Instrument;
 
-use super::calls::{base64, put, put_together, send_part};
+use super::calls::{put, put_together, send_part};
+use super::content::{Content, Digested, Sum};
+use super::first::First;
 use super::size::{MAX_PARTS, part_bytes};
 use super::{Store, Stored, Target, UploadError};
 
 /// An object on its way.
 ///
-/// Call [`write`](Self::write) for every piece, then [`complete`](Self::complete). Whatever fails,
-/// and whenever a future of either is dropped, call [`finish`](Self::finish) if the upload
+/// Call [`write`](Self::write) for every piece, then [`complete`](Self::complete). Where something has
+/// to stand before the pieces that is known only after them, call [`hold_first`](Self::hold_first)
+/// before the first piece and [`seal`](Self::seal) after the last. Whatever fails, and whenever a
+/// future of these is dropped, call [`finish`](Self::finish) if the upload
 /// [`is_landing`](Self::is_landing), and then [`abandon`](Self::abandon): dropping an upload sends
 /// nothing, and S3 would keep its parts, and bill them.
 #[derive(Debug)]
@@ -25,16 +28,19 @@ pub struct Upload {
     pub(super) part_bytes: usize,
     /// The part that is being filled.
     pub(super) filling: BytesMut,
-    pub(super) in_flight: JoinSet<Result<(Part, Bytes), UploadError>>,
+    pub(super) in_flight: JoinSet<Result<(Part, Content), UploadError>>,
     sent: Vec<Part>,
     /// Memory of parts that have been sent, for those to come: allocating megabytes anew for each part
     /// leaves the allocator with holes that no formula bounds.
-    spare: Vec<BytesMut>,
-    parts: usize,
+    pub(super) spare: Vec<BytesMut>,
+    /// How part 1 comes about.
+    pub(super) first: First,
+    /// Parts cut so far, one that is held back among them.
+    pub(super) parts: usize,
     /// Bytes taken so far.
-    position: u64,
-    /// CRC-64/NVME of the parts cut so far.
-    checksum: u64,
+    pub(super) position: u64,
+    /// Of the parts cut so far in the order of their numbers, without one that is held back.
+    pub(super) sum: Sum,
     /// A `CreateMultipartUpload` of which it is not known what came of it.
     pub(super) creation: Option<Creation>,
     /// The multipart upload, while it is neither completed nor aborted.
@@ -79,7 +85,7 @@ pub(super) struct Held {
 #[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) number: usize,
-    pub(super) bytes: usize,
+    pub(super) bytes: u64,
     pub(super) etag: Option<String>,
     pub(super) checksum: String,
 }
@@ -94,19 +100,36 @@ impl Upload {
             in_flight: JoinSet::new(),
             sent: Vec::new(),
             spare: Vec::new(),
+            first: First::InOrder,
             parts: 0,
             position: 0,
-            checksum: 0,
+            sum: Sum::default(),
             creation: None,
             upload_id: None,
             landing: Landing::NotBegun,
         }
     }
 
-    /// Bytes taken so far: the offset at which the next piece has to start.
+    /// Bytes taken so far: the offset at which the next piece has to start. A head that comes last does
+    /// not count, neither before nor after it is known.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// Gives the object another media type. To be called before the first piece is written.
+    pub fn called(&mut self, content_type: &str) {
+        content_type.clone_into(&mut self.target.content_type);
+    }
+
+    /// Gives the object more user metadata. To be called before the first piece is written.
+    pub fn note(&mut self, pair: (String, String)) {
+        self.target.metadata.push(pair);
+    }
+
+    /// Has the object replace what is at its key. To be called before it is completed.
+    pub fn overwrite(&mut self) {
+        self.target.overwrite = true;
     }
 
     /// Id of the multipart upload, if there is one in S3.
@@ -131,9 +154,9 @@ impl Upload {
     /// Whether `stored` is, by size and checksum, the object that this upload was to make.
     #[must_use]
     pub fn made(&self, stored: &Stored) -> bool {
-        let same = |held: &String| *held == base64(self.checksum);
+        let same = |held: &String| *held == self.sum.base64();
         self.may_have_landed()
-            && stored.size_bytes == self.position
+            && stored.size_bytes == self.size()
             && stored.checksum_crc64nvme.as_ref().is_none_or(same)
     }
 
@@ -142,7 +165,7 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// If the piece does not continue the object, or a part could not be sent.
+    /// If the piece does not continue the object, the upload is sealed, or a part could not be sent.
     pub async fn write(&mut self, offset: u64, mut piece: Bytes) -> Result<(), UploadError> {
         if offset != self.position {
             return Err(UploadError::Position {
@@ -150,6 +173,7 @@ impl Upload {
                 actual: offset,
             });
         }
+        self.hold(&mut piece)?;
         while !piece.is_empty() {
             // A full part is sent only when more follows: what fits into one part needs no
             // multipart upload at all.
@@ -172,27 +196,17 @@ impl Upload {
     ///
     /// # Errors
     ///
-    /// If a part could not be sent, or S3 refuses: [`UploadError::is_taken`] when there is an object
-    /// at the key.
+    /// If a part could not be sent, the upload holds its first part back and is not sealed, or S3
+    /// refuses: [`UploadError::is_taken`] when there is an object at the key.
     pub async fn complete(&mut self) -> Result<Stored, UploadError> {
-        let call = if self.parts == 0 {
-            let body = self.whole();
-            tokio::spawn(put(self.store.clone(), self.target.clone(), body).in_current_span())
+        let whole = self.whole().await?;
+        let (store, target) = (self.store.clone(), self.target.clone());
+        let call = if let Some((content, digested)) = whole {
+            tokio::spawn(put(store, target, content, digested).in_current_span())
         } else {
             let parts = self.all_parts().await?;
             let upload_id = self.upload_id.clone().ok_or_else(|| self.incomplete())?;
-            let (store, target) = (self.store.clone(), self.target.clone());
-            tokio::spawn(
-                put_together(
-                    store,
-                    target,
-                    upload_id,
-                    parts,
-                    self.position,
-                    base64(self.checksum),
-                )
-                .in_current_span(),
-            )
+            tokio::spawn(put_together(store, target, upload_id, parts, self.sum).in_current_span())
         };
         self.landing = Landing::Pending(call);
         self.finish().await
@@ -222,7 +236,25 @@ impl Upload {
         self.verified(held)
     }
 
-    async fn send_part(&mut self) -> Result<(), UploadError> {
+    /// Cuts a part and sends it.
+    pub(super) async fn send_part(&mut self) -> Result<(), UploadError> {
+        let upload_id = self.room().await?;
+        let number = self.parts.saturating_add(1);
+        if number > MAX_PARTS {
+            return Err(UploadError::TooManyParts {
+                part_bytes: self.part_bytes,
+            });
+        }
+        let content = Content::InMemory(std::mem::take(&mut self.filling).freeze());
+        let digested = content.digest(self.store.sign_payload).await?;
+        self.sum = self.sum.then(digested.sum);
+        self.parts = number;
+        self.send(upload_id, number, content, digested);
+        Ok(())
+    }
+
+    /// Waits until another part may go on its way; the id of the upload that it belongs to.
+    pub(super) async fn room(&mut self) -> Result<String, UploadError> {
         let upload_id = match &self.upload_id {
             Some(upload_id) => upload_id.clone(),
             None => self.create().await?,
@@ -230,39 +262,23 @@ impl Upload {
         while self.in_flight.len() >= self.store.transfer.uploads.get() {
             self.arrived().await?;
         }
-        let number = self.parts.saturating_add(1);
-        if number > MAX_PARTS {
-            return Err(UploadError::TooManyParts {
-                part_bytes: self.part_bytes,
-            });
-        }
-        let body = std::mem::take(&mut self.filling).freeze();
-        let checksum = crc_fast::checksum(Crc64Nvme, &body);
-        self.checksum = match self.parts {
-            0 => checksum,
-            _ => crc_fast::checksum_combine(Crc64Nvme, self.checksum, checksum, body.len() as u64),
-        };
-        self.parts = number;
-        let sending = send_part(
-            self.store.clone(),
-            self.target.clone(),
-            upload_id,
-            number,
-            body,
-            base64(checksum),
-        );
+        Ok(upload_id)
+    }
+
+    pub(super) fn send(&mut self, upload_id: String, number: usize, content: Content, digested: Digested) {
+        let (store, target) = (self.store.clone(), self.target.clone());
+        let sending = send_part(store, target, upload_id, number, content, digested);
         self.in_flight.spawn(sending.in_current_span());
-        Ok(())
     }
 
     /// Waits for one part to have been sent.
-    async fn arrived(&mut self) -> Result<(), UploadError> {
+    pub(super) async fn arrived(&mut self) -> Result<(), UploadError> {
         match self.in_flight.join_next().await {
             None => Ok(()),
             Some(Ok(sent)) => {
-                let (part, body) = sent?;
+                let (part, content) = sent?;
                 self.sent.push(part);
-                if let Ok(mut memory) = body.try_into_mut() {
+                if let Some(mut memory) = content.into_memory() {
                     memory.clear();
                     self.spare.push(memory);
                 }
@@ -274,11 +290,22 @@ impl Upload {
         }
     }
 
-    /// The body of an object that fits into one part.
-    fn whole(&mut self) -> Bytes {
-        let body = std::mem::take(&mut self.filling).freeze();
-        self.checksum = crc_fast::checksum(Crc64Nvme, &body);
-        body
+    /// The body of an object that goes up in one call.
+    async fn whole(&mut self) -> Result<Option<(Content, Digested)>, UploadError> {
+        match &mut self.first {
+            First::Sealed { whole, .. } => Ok(whole.take()),
+            First::Held(_) => Err(UploadError::OutOfOrder {
+                step: "completed",
+                rule: "after it was sealed",
+            }),
+            First::InOrder if self.parts > 0 => Ok(None),
+            First::InOrder => {
+                let content = Content::InMemory(std::mem::take(&mut self.filling).freeze());
+                let digested = content.digest(self.store.sign_payload).await?;
+                self.sum = digested.sum;
+                Ok(Some((content, digested)))
+            }
+        }
     }
 
     /// Sends what is left and waits for all parts; what completes the upload is the proof that none is missing.
@@ -290,13 +317,13 @@ impl Upload {
             self.arrived().await?;
         }
         self.sent.sort_unstable_by_key(|part| part.number);
-        let bytes: u64 = self.sent.iter().map(|part| part.bytes as u64).sum();
+        let bytes: u64 = self.sent.iter().map(|part| part.bytes).sum();
         let consecutive = self
             .sent
             .iter()
             .zip(1..)
             .all(|(part, number)| part.number == number);
-        if self.sent.len() != self.parts || !consecutive || bytes != self.position {
+        if self.sent.len() != self.parts || !consecutive || bytes != self.size() {
             return Err(self.incomplete());
         }
         let parts = self.sent.iter().map(|part| {
@@ -311,7 +338,12 @@ impl Upload {
             .build())
     }
 
-    fn incomplete(&self) -> UploadError {
+    /// Bytes of the object, as far as it is known.
+    fn size(&self) -> u64 {
+        self.position.saturating_add(self.first.head_bytes())
+    }
+
+    pub(super) fn incomplete(&self) -> UploadError {
         UploadError::PartsMissing {
             cut: self.parts,
             sent: self.sent.len(),
@@ -321,7 +353,7 @@ impl Upload {
     /// S3 has checked the checksum that it was sent; that it holds another is a defect of S3 or of this
     /// function, and the object is there. It is named in the log, for a person to remove.
     fn verified(&self, held: Held) -> Result<Stored, UploadError> {
-        let sent = base64(self.checksum);
+        let sent = self.sum.base64();
         match &held.checksum {
             None => tracing::warn!(sent, "S3 has not said which checksum it holds"),
             Some(checksum) if *checksum != sent => {
@@ -341,7 +373,7 @@ impl Upload {
             Some(_) => {}
         }
         Ok(Stored {
-            size_bytes: self.position,
+            size_bytes: self.size(),
             etag: held.etag,
             version_id: held.version_id,
             checksum_crc64nvme: held.checksum,
@@ -352,19 +384,6 @@ impl Upload {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn checksums_of_parts_make_the_checksum_of_the_whole() {
-        let bytes: Vec<u8> = (0..100_000u32).flat_map(u32::to_be_bytes).collect();
-        let whole = crc_fast::checksum(Crc64Nvme, &bytes);
-        let combined = bytes.chunks(70_001).fold(None, |sum, part| {
-            let part_sum = crc_fast::checksum(Crc64Nvme, part);
-            Some(sum.map_or(part_sum, |sum| {
-                crc_fast::checksum_combine(Crc64Nvme, sum, part_sum, part.len() as u64)
-            }))
-        });
-        assert_eq!(combined, Some(whole));
-    }
 
     /// What S3 says it holds is believed over what was sent.
     #[tokio::test]
@@ -383,7 +402,7 @@ mod tests {
             .write(0, Bytes::from_static(b"123456789"))
             .await
             .expect("room");
-        let _ = upload.whole();
+        let _ = upload.whole().await.expect("a body");
         let held = |checksum: &str| Held {
             checksum: Some(checksum.to_owned()),
             etag: None,
@@ -394,14 +413,5 @@ mod tests {
             upload.verified(held("AAAAAAAAAAA=")),
             Err(UploadError::Evidence { .. })
         ));
-    }
-
-    #[test]
-    fn the_checksum_is_the_one_that_s3_names() {
-        // The check value of CRC-64/NVME for "123456789", AE8B14860A799888, in the form of the header.
-        assert_eq!(
-            base64(crc_fast::checksum(Crc64Nvme, b"123456789")),
-            "rosUhgp5mIg="
-        );
     }
 }

@@ -18,15 +18,29 @@ async fn the_same_event_twice_makes_one_object_and_one_receipt() {
         let rig = Setup::default().versioned().start().await;
         let first = rig.receipt(&event(stream, 20)).await;
         let second = rig.receipt(&event(stream, 20)).await;
-        rig.is_lossless(stream, 20);
+        if stream == "yard" {
+            rig.only_object();
+        } else {
+            rig.is_lossless(stream, 20);
+        }
         assert_eq!(
             (status(&first), status(&second)),
             ("EXPORTED", "ALREADY_EXPORTED")
         );
         assert_eq!(rig.kvs.calls("GetClip"), 1);
         assert_eq!(second["GetClipCalls"], json!(0));
-        assert_eq!(first["Clips"], second["Clips"]);
+        assert_eq!(first["Coverage"], second["Coverage"]);
+        assert_eq!(object_of(&first), object_of(&second));
     }
+}
+
+/// What a receipt says of the first object itself; which footage is in it only its maker knows.
+fn object_of(receipt: &Value) -> Value {
+    let mut clip = receipt["Clips"][0].clone();
+    for made in ["StartTimestamp", "EndTimestamp", "Fragments", "Join"] {
+        clip.as_object_mut().expect("a clip").remove(made);
+    }
+    clip
 }
 
 /// Two execution environments get the same event at the same moment.
@@ -48,7 +62,7 @@ async fn twins_make_one_object() {
         let mut statuses = [status(&first), status(&second)];
         statuses.sort_unstable();
         assert_eq!(statuses, ["ALREADY_EXPORTED", "EXPORTED"], "{stream}");
-        assert_eq!(first["Clips"], second["Clips"]);
+        assert_eq!(object_of(&first), object_of(&second));
         assert_eq!(rig.kvs.calls("GetClip"), 2);
         rig.is_lossless(stream, 20);
     }

@@ -150,7 +150,7 @@ async fn every_retry_is_in_the_log() {
         "{log}"
     );
     assert!(
-        log.contains("starting over") && log.contains("broke off"),
+        log.contains("fetching the window again") && log.contains("broke off"),
         "{log}"
     );
 }

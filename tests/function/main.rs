@@ -11,12 +11,19 @@
 )]
 
 mod answers;
+mod changes;
+mod clocks;
 mod deadline;
 mod errors;
 mod existing;
 mod faults_kvs;
 mod faults_s3;
 mod judge;
+mod long;
+mod mended;
+mod odd;
 mod requests;
 mod rig;
+mod several;
+mod source;
 mod tls;

@@ -167,16 +167,16 @@ fn bad_events() -> Vec<Bad> {
         bad(
             &with(
                 event("front-door", 10),
-                json!({"Boundary": "COVER", "IfExists": "REPLACE"}),
+                json!({"Boundary": "WHOLE", "IfExists": "REPLACE"}),
             ),
             &[
-                "Boundary: COVER is not available",
+                "Boundary: \"WHOLE\" is not one of COVER, FRAGMENT or EXACT",
                 "IfExists: \"REPLACE\" is not one of SKIP, FAIL or OVERWRITE",
             ],
         ),
         bad(
-            &with(event("front-door", 10), json!({"Boundary": "EXACT"})),
-            &["Boundary: EXACT"],
+            &with(event("front-door", 10), json!({"Boundary": "exact"})),
+            &["Boundary: \"exact\" is not one of COVER, FRAGMENT or EXACT"],
         ),
         // Destinations.
         bad(
@@ -314,7 +314,9 @@ async fn the_samples_are_served() {
         let receipt = rig.receipt(&serde_json::from_str(&sample).expect("JSON")).await;
         assert_eq!(receipt["Status"], json!("EXPORTED"), "{}", path.display());
         assert_eq!(receipt["Doubts"], json!([]), "{}", path.display());
-        rig.only_object();
+        let clips = receipt["Clips"].as_array().map(Vec::len);
+        assert_eq!(clips, Some(rig.s3.objects("clips").len()), "{}", path.display());
+        assert_eq!(rig.s3.uploads(), [], "{}", path.display());
         samples += 1;
     }
     assert!(samples >= 4, "{samples} samples");

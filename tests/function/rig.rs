@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 /// 2026-11-20T10:00:00Z, where the samples ask for footage.
 pub(crate) const TEN: i64 = 1_795_168_800;
 
+/// Milliseconds of a second.
+pub(crate) const MS: i64 = 1000;
+
 /// "Now" of the cameras: an hour later. Fixed, so that two answers for one range are the same bytes.
 const NOW_MS: i64 = (TEN + 3600) * 1000;
 
@@ -108,7 +111,7 @@ impl Setup {
             .with_bucket("clips")
             .with("CLIP_ALLOWED_BUCKETS", "evidence")
             .with("CLIP_PART_MIB", "5")
-            .with("CLIP_STALL_SECONDS", "2")
+            .with("CLIP_STALL_SECONDS", "4")
             .with("CLIP_RETRIES", "2");
         for (name, value) in self.environment {
             environment = environment.with(name, value);
@@ -273,4 +276,26 @@ pub(crate) fn with(mut event: Value, fields: Value) -> Value {
     };
     event_fields.extend(fields);
     event
+}
+
+/// An event with everything that decides the footage, for the key `shift.mp4`.
+pub(crate) fn asked(stream: &str, selector: &str, start: f64, end: f64, boundary: &str) -> Value {
+    json!({
+        "StreamName": stream,
+        "Boundary": boundary,
+        "Destination": {"Key": "shift.mp4"},
+        "ClipFragmentSelector": {
+            "FragmentSelectorType": selector,
+            "TimestampRange": {"StartTimestamp": start, "EndTimestamp": end}
+        }
+    })
+}
+
+/// A refusal of a service.
+pub(crate) fn refused(status: u16, code: &str) -> Fault {
+    Fault::Error {
+        status,
+        code: code.to_owned(),
+        message: "no".to_owned(),
+    }
 }

@@ -1,0 +1,150 @@
+//! Where the codec changes: `GetClip` refuses a range in which it does, and `ListFragments` does not
+//! show it.
+
+use std::ops::Range;
+
+use super::Job;
+use super::course::Listed;
+use crate::backoff::Backoff;
+use crate::error::Error;
+use crate::plan::Planned;
+
+/// The first fragment of `window` that `GetClip` does not take together with those before it.
+/// `window` as a whole was refused.
+///
+/// Each try is a call whose answer is not read. A camera that changes its codec begins anew, so the
+/// breaks of the window are tried first: then two calls are enough; otherwise as many as it takes to
+/// halve the window down to one fragment, at most eight.
+pub(super) async fn find(
+    job: &Job<'_>,
+    listed: &Listed,
+    window: &Range<usize>,
+) -> Result<Option<usize>, Error> {
+    let fragments = listed.plan.fragments().get(window.clone()).unwrap_or_default();
+    let mut search = Search::new(fragments);
+    while let Some(length) = search.next() {
+        let prefix = window.start..window.start.saturating_add(length);
+        search.learn(length, accepts(job, listed, &prefix).await?);
+    }
+    let found = search.found().map(|length| window.start.saturating_add(length));
+    tracing::info!(
+        window = ?window,
+        first_of_the_new = found,
+        "looked for the change of codec"
+    );
+    Ok(found)
+}
+
+/// Whether `GetClip` makes one clip of the fragments `run`.
+pub(super) async fn accepts(job: &Job<'_>, listed: &Listed, run: &Range<usize>) -> Result<bool, Error> {
+    let Some(range) = listed.plan.range(run) else {
+        return Ok(true);
+    };
+    let mut backoff = Backoff::new(job.transfer.retries);
+    let accepts = job.archive.accepts_clip(&range, Some(run.len()), &mut backoff);
+    accepts.await.map_err(Error::Fetch)
+}
+
+/// The search for the longest beginning of a window that is taken.
+#[derive(Debug)]
+struct Search<'a> {
+    fragments: &'a [Planned],
+    /// So many fragments are taken together.
+    taken: usize,
+    /// So many are not.
+    refused: usize,
+}
+
+impl<'a> Search<'a> {
+    /// All of `fragments` together were refused; one alone has no change in it.
+    fn new(fragments: &'a [Planned]) -> Self {
+        Self {
+            fragments,
+            taken: 1,
+            refused: fragments.len(),
+        }
+    }
+
+    /// How many fragments to try; `None` when it is known.
+    fn next(&self) -> Option<usize> {
+        let (first, last) = (self.taken.checked_add(1)?, self.refused.checked_sub(1)?);
+        if first > last {
+            return None;
+        }
+        let is_break = |length: &usize| {
+            let next = self.fragments.get(*length);
+            next.is_some_and(|next| !next.continues)
+        };
+        let middle = first.midpoint(last);
+        if is_break(&self.taken) && self.taken > 1 {
+            return Some(first);
+        }
+        let breaks = (first..=last).filter(is_break);
+        Some(
+            breaks
+                .min_by_key(|length| length.abs_diff(middle))
+                .unwrap_or(middle),
+        )
+    }
+
+    fn learn(&mut self, length: usize, taken: bool) {
+        if taken {
+            self.taken = length;
+        } else {
+            self.refused = length;
+        }
+    }
+
+    /// How many fragments come before the change; `None` for a window of one, which has none.
+    fn found(&self) -> Option<usize> {
+        (self.refused > self.taken).then_some(self.taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Searches among so many fragments for a change before the fragment `change`; the calls it took.
+    fn search(count: usize, breaks: &[usize], change: usize) -> (Option<usize>, usize) {
+        let fragments: Vec<Planned> = (0..count)
+            .map(|i| Planned {
+                start_ms: i as i64,
+                producer_ms: i as i64,
+                skew_ms: 0,
+                length_ms: 1,
+                bytes: 1,
+                continues: !breaks.contains(&i),
+            })
+            .collect();
+        let mut search = Search::new(&fragments);
+        let mut calls = 0;
+        while let Some(length) = search.next() {
+            search.learn(length, length <= change);
+            calls += 1;
+        }
+        (search.found(), calls)
+    }
+
+    #[test]
+    fn a_change_at_a_break_takes_two_calls() {
+        assert_eq!(search(200, &[0, 130], 130), (Some(130), 2));
+    }
+
+    #[test]
+    fn any_change_takes_eight_calls_at_most() {
+        for change in 1..200 {
+            let (found, calls) = search(200, &[0], change);
+            assert_eq!(found, Some(change));
+            assert!(calls <= 8, "{calls} calls for {change}");
+            let (found, _) = search(200, &[0, 5, 6, 100, 101, 170], change);
+            assert_eq!(found, Some(change));
+        }
+    }
+
+    #[test]
+    fn one_fragment_alone_has_no_change() {
+        assert_eq!(search(1, &[0], 1), (None, 0));
+        assert_eq!(search(2, &[0], 1), (Some(1), 0));
+    }
+}

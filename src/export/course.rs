@@ -1,0 +1,200 @@
+//! What an export knows of its footage before it fetches it, and what it learns on the way.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
+
+use super::Job;
+use crate::backoff::Backoff;
+use crate::error::Error;
+use crate::event::Boundary;
+use crate::plan::{Doubt, Plan};
+use crate::tally::Stage;
+
+/// How the footage of a range is fetched.
+#[derive(Debug)]
+pub(super) enum Course {
+    /// As the list of its fragments says.
+    Listed(Listed),
+    /// With one `GetClip` of the range as it was asked for: there is no list.
+    Unlisted(Unlisted),
+}
+
+/// Why there is no list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unlisted {
+    /// The function may not call `ListFragments`.
+    NotAllowed,
+    /// It names nothing. `GetClip` says why: there is nothing, it is too old, nothing is kept.
+    Empty,
+}
+
+impl Unlisted {
+    /// What it makes doubtful of the clip.
+    pub(super) fn doubts(self, boundary: Boundary) -> Vec<Doubt> {
+        let unlisted = match self {
+            Self::NotAllowed => Doubt::NotListed,
+            Self::Empty => Doubt::ListedEmpty,
+        };
+        let not_cut = (boundary == Boundary::Exact).then_some(Doubt::NotCut);
+        [unlisted].into_iter().chain(not_cut).collect()
+    }
+}
+
+/// A plan, and the codec changes that were found in it.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) plan: Plan,
+    pub(super) boundary: Boundary,
+    /// Fragments whose media cannot be in one file with that of the fragment before.
+    changes: BTreeSet<usize>,
+}
+
+impl Listed {
+    pub(super) fn new(plan: Plan, boundary: Boundary) -> Self {
+        Self {
+            plan,
+            boundary,
+            changes: BTreeSet::new(),
+        }
+    }
+
+    /// Notes that the codec changes with the fragment `first`.
+    pub(super) fn changes_at(&mut self, first: usize) {
+        self.changes.insert(first);
+    }
+
+    /// Whether the clip is several objects, as far as is known.
+    pub(super) fn is_several(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// The runs of fragments of one codec: each of them becomes an object.
+    pub(super) fn runs(&self) -> Vec<Range<usize>> {
+        let ends = self.changes.iter().copied().chain([self.plan.fragments().len()]);
+        let mut start = 0;
+        ends.map(|end| std::mem::replace(&mut start, end)..end).collect()
+    }
+
+    /// Which of the runs a fragment belongs to.
+    pub(super) fn run_of(&self, fragment: usize) -> usize {
+        self.changes.range(..=fragment).count()
+    }
+
+    /// The windows that fetch the fragments from `first` on.
+    pub(super) fn windows(&self, first: usize) -> VecDeque<Range<usize>> {
+        let runs = self.runs().into_iter().filter(|run| run.end > first);
+        runs.flat_map(|run| self.plan.windows(run.start.max(first)..run.end))
+            .collect()
+    }
+
+    /// Whether one `GetClip` is the whole clip as it stands: a second window, playback that is cut to
+    /// the range, and a gap, which the service may write in two ways, make it a matter of joining.
+    pub(super) fn needs_no_join(&self) -> bool {
+        self.boundary != Boundary::Exact
+            && self.windows(0).len() == 1
+            && self
+                .plan
+                .fragments()
+                .iter()
+                .skip(1)
+                .all(|fragment| fragment.continues)
+    }
+}
+
+/// Lists the fragments of the range and plans their way.
+pub(super) async fn survey(job: &Job<'_>) -> Result<Course, Error> {
+    let request = job.request;
+    let range = request.boundary.listed(&request.range);
+    let mut backoff = Backoff::new(job.transfer.retries);
+    let most = range.most_fragments();
+    let listing = job.archive.list_fragments(&range, most, &mut backoff);
+    let listing = job.tally.timed(Stage::List, listing);
+    let listed = match job
+        .invocation
+        .walls
+        .work("listing the fragments", listing)
+        .await?
+    {
+        Ok(listed) => listed,
+        Err(error) if error.is_access_denied() => {
+            tracing::warn!(
+                error = crate::error::chain(&error),
+                "without kinesisvideo:ListFragments it cannot be known whether the clip is complete"
+            );
+            return Ok(Course::Unlisted(Unlisted::NotAllowed));
+        }
+        Err(error) => return Err(Error::Fetch(error)),
+    };
+    let found = listed.len();
+    let plan = Plan::new(listed, request.selector, &request.range, request.boundary);
+    tracing::info!(
+        listed = found,
+        fragments = plan.fragments().len(),
+        windows = plan.windows(0..plan.fragments().len()).len(),
+        bytes = plan.bytes(&(0..plan.fragments().len())),
+        gaps = plan.gaps.len(),
+        resent = plan.resent,
+        overlapping = plan.overlapping,
+        skew_ms = plan.skew_ms(),
+        "planned"
+    );
+    if plan.fragments().is_empty() {
+        return Ok(Course::Unlisted(Unlisted::Empty));
+    }
+    Ok(Course::Listed(Listed::new(plan, request.boundary)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Fragment, FragmentSelectorType, TimeRange};
+
+    /// So many fragments of 2 s from the second 0 on, but for those that are named.
+    fn listed(count: i64, without: &[i64], boundary: Boundary) -> Listed {
+        let fragments = (0..count).filter(|i| !without.contains(i)).map(|i| Fragment {
+            number: i.to_string().into(),
+            producer_ms: i * 2000,
+            server_ms: i * 2000,
+            length_ms: 1960,
+            bytes: 1000,
+        });
+        let range = TimeRange::from_milliseconds(0, count * 2000 - 1).expect("a range");
+        let selector = FragmentSelectorType::ProducerTimestamp;
+        Listed::new(
+            Plan::new(fragments.collect(), selector, &range, boundary),
+            boundary,
+        )
+    }
+
+    fn windows(listed: &Listed, first: usize) -> Vec<(usize, usize)> {
+        let windows = listed.windows(first).into_iter();
+        windows.map(|window| (window.start, window.end)).collect()
+    }
+
+    #[test]
+    fn no_window_reaches_over_a_change() {
+        let mut listed = listed(450, &[], Boundary::Cover);
+        assert_eq!(windows(&listed, 0), [(0, 200), (200, 400), (400, 450)]);
+        listed.changes_at(250);
+        listed.changes_at(260);
+        assert_eq!(
+            windows(&listed, 0),
+            [(0, 200), (200, 250), (250, 260), (260, 450)]
+        );
+        assert_eq!(windows(&listed, 255), [(255, 260), (260, 450)]);
+        assert!(listed.is_several());
+        assert_eq!(
+            [0, 249, 250, 260].map(|fragment| listed.run_of(fragment)),
+            [0, 0, 1, 2]
+        );
+    }
+
+    #[test]
+    fn what_one_call_serves_as_it_stands_needs_no_join() {
+        assert!(listed(10, &[], Boundary::Cover).needs_no_join());
+        assert!(listed(10, &[], Boundary::Fragment).needs_no_join());
+        assert!(!listed(10, &[], Boundary::Exact).needs_no_join());
+        assert!(!listed(10, &[4], Boundary::Cover).needs_no_join());
+        assert!(!listed(201, &[], Boundary::Cover).needs_no_join());
+    }
+}

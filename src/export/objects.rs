@@ -1,0 +1,253 @@
+//! The objects of an export: one, or one for each run of a codec.
+//!
+//! None of them is there before all of them are whole. [`carry_out`] sees to it that each is
+//! completed or abandoned, however the work on them ends.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+
+use super::existing::judge;
+use super::settle::{Landed, settle};
+use super::{Halt, Job, VIDEO_MP4};
+use crate::error::{Error, chain};
+use crate::event::{ExportRequest, IfExists, Origin};
+use crate::mp4::Movie;
+use crate::receipt::{Coverage, Footage, Receipt};
+use crate::tally::Stage;
+use crate::upload::{Pace, Stored, Target, Upload, UploadError};
+
+/// Bytes that an object can have beyond the media that was planned: its `moov`, and media that was
+/// sent twice after a failure. Only decides the size of parts.
+const ROOM: u64 = 256 * 1024 * 1024;
+
+/// An object in the making.
+#[derive(Debug)]
+pub(super) struct Making {
+    pub(super) upload: Upload,
+    /// The key, with the number of the object if there are several.
+    pub(super) key: String,
+    /// Media type.
+    pub(super) content_type: String,
+    /// How many fragments are in it.
+    pub(super) fragments: usize,
+    /// What is in it, once all of it has been seen.
+    pub(super) movie: Option<Movie>,
+    /// Which footage that is, where a list says so.
+    pub(super) footage: Option<Footage>,
+    /// What its metadata says of its completeness.
+    coverage: Option<Coverage>,
+    /// What S3 holds, once it does.
+    pub(super) stored: Option<Stored>,
+}
+
+impl Making {
+    /// The object of a whole request, or its part `number` (from 1) if it has several.
+    pub(super) fn new(job: &Job<'_>, number: Option<usize>, media_bytes: u64) -> Self {
+        let expected = media_bytes.saturating_add(media_bytes / 4).saturating_add(ROOM);
+        let mut target = Target::of(
+            job.request,
+            &job.invocation.request_id,
+            VIDEO_MP4.to_owned(),
+            expected,
+            job.invocation.walls,
+        );
+        if let Some(number) = number {
+            let key = job.request.destination.numbered_key(number);
+            target = target
+                .with_key(key)
+                .with_metadata([ExportRequest::numbered_metadata(number)]);
+        }
+        Self {
+            key: target.destination.key.clone(),
+            upload: job.store.upload(target),
+            content_type: VIDEO_MP4.to_owned(),
+            fragments: 0,
+            movie: None,
+            footage: None,
+            coverage: None,
+            stored: None,
+        }
+    }
+
+    /// Writes into the metadata how complete the clip will be. To be called before the first piece is
+    /// written; later it does nothing.
+    pub(super) fn covers(&mut self, coverage: Coverage) {
+        if self.coverage.is_none() && self.upload.position() == 0 {
+            self.coverage = Some(coverage);
+            self.upload
+                .note(ExportRequest::coverage_metadata(coverage.as_str()));
+        }
+    }
+
+    /// Takes the media type that the service gave the clip.
+    pub(super) fn called(&mut self, content_type: &str) {
+        self.upload.called(content_type);
+        content_type.clone_into(&mut self.content_type);
+    }
+}
+
+/// How the work on objects ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// All objects are there.
+    Made(Vec<Making>),
+    /// The same clip is there, made by another export.
+    Found(Box<Receipt>),
+    /// Nothing is there: the work has to begin anew, under other keys.
+    StartOver,
+}
+
+/// Has `work` make objects and completes them.
+pub(super) async fn carry_out<W>(job: &Job<'_>, work: W) -> Result<Ended, Error>
+where
+    W: AsyncFnOnce(&mut Vec<Making>) -> Result<(), Halt>,
+{
+    let mut makings = Vec::new();
+    let walls = &job.invocation.walls;
+    let working = async {
+        work(&mut makings).await?;
+        complete(job, &mut makings).await.map_err(Halt::Failed)
+    };
+    let working = AssertUnwindSafe(working).catch_unwind();
+    let halt = match walls.work("transferring the clip", working).await {
+        Ok(Ok(Ok(()))) => {
+            for making in &makings {
+                let stored = making.stored.as_ref();
+                tracing::info!(
+                    key = making.key,
+                    bytes = stored.map(|stored| stored.size_bytes),
+                    etag = stored.and_then(|stored| stored.etag.as_deref()),
+                    "the object is there"
+                );
+            }
+            return Ok(Ended::Made(makings));
+        }
+        Ok(Ok(Err(halt))) => halt,
+        Ok(Err(panic)) => Halt::Failed(Error::panic(panic.as_ref())),
+        Err(deadline) => Halt::Failed(deadline),
+    };
+    let error = match halt {
+        Halt::Failed(error) => Some(error),
+        Halt::Renumber => None,
+    };
+    let several = makings.len() > 1;
+    // What goes wrong in cleaning up is not why the attempt failed.
+    let cause = job.tally.last_failure();
+    let (mut unsettled, mut found) = (false, None);
+    let mut error = error;
+    for making in makings.iter_mut().filter(|making| making.stored.is_none()) {
+        match settle(job, making, error.as_ref()).await {
+            Ok(Landed::Ours(stored)) => making.stored = Some(stored),
+            Ok(Landed::Theirs(existing)) if several => tracing::warn!(
+                key = making.key,
+                etag = existing.stored.etag,
+                "an object of the same clip is there already"
+            ),
+            Ok(Landed::Theirs(existing)) => found = Some((making.key.clone(), existing)),
+            Ok(Landed::Nothing) => {}
+            Ok(Landed::Unsettled) => unsettled = true,
+            Err(in_the_way) => error = Some(in_the_way),
+        }
+    }
+    job.tally.last_failure_was(cause);
+    let made: Vec<&str> = makings
+        .iter()
+        .filter(|making| making.stored.is_some())
+        .map(|making| making.key.as_str())
+        .collect();
+    if let Some((key, existing)) = found {
+        return judge(job, key, *existing)
+            .await
+            .map(|receipt| Ended::Found(Box::new(receipt)));
+    }
+    if !made.is_empty() && made.len() == makings.len() {
+        return Ok(Ended::Made(makings));
+    }
+    let Some(error) = error else {
+        return Ok(Ended::StartOver);
+    };
+    if !made.is_empty() {
+        tracing::error!(keys = ?made, "only some of the objects are there");
+        return Err(Error::Partly {
+            keys: made.into_iter().map(str::to_owned).collect(),
+            source: Box::new(error),
+        });
+    }
+    Err(if unsettled {
+        Error::Unsettled(Box::new(error))
+    } else {
+        error
+    })
+}
+
+/// Makes the objects out of what has been uploaded, the first one last: once it is there, all are.
+async fn complete(job: &Job<'_>, makings: &mut [Making]) -> Result<(), Error> {
+    let several = makings.len() > 1;
+    if several && job.request.if_exists != IfExists::Overwrite {
+        refuse_foreign(job, makings).await?;
+    }
+    for making in makings.iter_mut().rev() {
+        let completing = job.tally.timed(Stage::Complete, making.upload.complete());
+        let error = match completing.await {
+            Ok(stored) => {
+                making.stored = Some(stored);
+                continue;
+            }
+            Err(error) => error,
+        };
+        if !several {
+            return Err(Error::Upload(error));
+        }
+        making.stored = Some(mend(job, making, error).await?);
+    }
+    Ok(())
+}
+
+/// Finds out what became of one of several objects whose making failed: its answer may have got lost,
+/// or an earlier delivery of the event came this far and no further.
+async fn mend(job: &Job<'_>, making: &mut Making, error: UploadError) -> Result<Stored, Error> {
+    if !making.upload.may_have_landed() && !error.is_taken() {
+        return Err(Error::Upload(error));
+    }
+    let bucket = &job.request.destination.bucket;
+    let existing = job.store.look(bucket, &making.key, Pace::Patient).await;
+    let Some(existing) = existing
+        .map_err(Error::Upload)?
+        .filter(|existing| job.is_ours(existing))
+    else {
+        return Err(Error::Upload(error));
+    };
+    if making.upload.made(&existing.stored) {
+        tracing::warn!(
+            error = chain(&error),
+            key = making.key,
+            "the object is there all the same"
+        );
+        making.upload.abandon().await.map_err(Error::Upload)?;
+        return Ok(existing.stored);
+    }
+    // Made by an earlier try, when less was archived: the objects of one clip have to fit each other.
+    tracing::warn!(key = making.key, "replacing the object of an earlier try");
+    making.upload.overwrite();
+    let completing = job.tally.timed(Stage::Complete, making.upload.complete());
+    completing.await.map_err(Error::Upload)
+}
+
+/// Of several objects none is made if one of them cannot be.
+async fn refuse_foreign(job: &Job<'_>, makings: &[Making]) -> Result<(), Error> {
+    let bucket = &job.request.destination.bucket;
+    for making in makings {
+        let existing = job.store.look(bucket, &making.key, Pace::Patient).await;
+        if let Some(existing) = existing.map_err(Error::Upload)?
+            && !job.is_ours(&existing)
+        {
+            return Err(Error::DestinationExists {
+                bucket: bucket.clone(),
+                key: making.key.clone(),
+                same_clip: job.origin(&existing) == Origin::SameClip,
+            });
+        }
+    }
+    Ok(())
+}

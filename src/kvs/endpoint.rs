@@ -1,0 +1,65 @@
+//! Where a stream's data is: one endpoint for each API.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aws_sdk_kinesisvideo::types::ApiName;
+
+use super::{FetchError, Kvs, name_or_arn};
+use crate::call::CallError;
+use crate::event::Stream;
+
+/// An API of a stream's data. The service names an endpoint for each, and they may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Api {
+    GetClip,
+    ListFragments,
+}
+
+impl Api {
+    fn name(self) -> ApiName {
+        match self {
+            Self::GetClip => ApiName::GetClip,
+            Self::ListFragments => ApiName::ListFragments,
+        }
+    }
+}
+
+/// The endpoints of all streams that were asked for.
+#[derive(Debug, Default)]
+pub(super) struct Endpoints(Mutex<HashMap<(Stream, Api), String>>);
+
+impl Endpoints {
+    fn known(&self) -> MutexGuard<'_, HashMap<(Stream, Api), String>> {
+        // A map of strings is never half changed: what a panicking holder left is sound.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets an endpoint; says whether there was one.
+    pub(super) fn forget(&self, stream: &Stream, api: Api) -> bool {
+        self.known().remove(&(stream.clone(), api)).is_some()
+    }
+}
+
+impl Kvs {
+    pub(super) async fn data_endpoint(&self, stream: &Stream, api: Api) -> Result<String, FetchError> {
+        let asked = (stream.clone(), api);
+        if let Some(endpoint) = self.endpoints.known().get(&asked) {
+            return Ok(endpoint.clone());
+        }
+        let (name, arn) = name_or_arn(stream);
+        let output = self
+            .control
+            .get_data_endpoint()
+            .set_stream_name(name)
+            .set_stream_arn(arn)
+            .api_name(api.name())
+            .send()
+            .await
+            .map_err(|error| FetchError::Call(CallError::of("GetDataEndpoint", error)))?;
+        let endpoint = output.data_endpoint.ok_or(FetchError::NoEndpoint)?;
+        tracing::info!(endpoint, ?api, "data endpoint");
+        self.endpoints.known().insert(asked, endpoint.clone());
+        Ok(endpoint)
+    }
+}

@@ -1,0 +1,198 @@
+//! Where footage is missing.
+
+use super::{Fragment, Planned};
+
+/// Longest frame that a gap is measured from, in milliseconds: cameras send a picture a second at
+/// least, and what lasts longer is the gap itself.
+const LONGEST_FRAME_MS: i64 = 1_000;
+
+/// Least tolerance in milliseconds. Producers' clocks jitter by some tens of them; a reconnect takes
+/// seconds.
+const LEAST_TOLERANCE_MS: i64 = 250;
+
+/// A span of the range that the clip does not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Where it lies.
+    pub place: Where,
+    /// Its first millisecond, by the clock of the selector.
+    pub start_ms: i64,
+    /// The first millisecond after it.
+    pub end_ms: i64,
+}
+
+/// Where a gap lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// At the start of the range.
+    Head,
+    /// Between two fragments.
+    Inside,
+    /// At the end of the range.
+    Tail,
+}
+
+impl Where {
+    /// The value as receipts spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "HEAD",
+            Self::Inside => "INSIDE",
+            Self::Tail => "TAIL",
+        }
+    }
+}
+
+impl Gap {
+    /// The gap, if there is any time in it.
+    pub(super) fn new(place: Where, start_ms: i64, end_ms: i64) -> Option<Self> {
+        (start_ms < end_ms).then_some(Self {
+            place,
+            start_ms,
+            end_ms,
+        })
+    }
+
+    /// Its length in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.end_ms.saturating_sub(self.start_ms) as f64 / 1000.0
+    }
+}
+
+/// How far the starts of fragments may be apart before footage is missing between them.
+///
+/// `ListFragments` gives a length that leaves out the last frame, so that even between fragments
+/// without a gap there is a slack of one frame. How long a frame is it does not say: at first one of the
+/// least slacks is taken for it, and the first answer of `GetClip` tells.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measure {
+    /// What a listed length leaves out.
+    pub(super) frame_ms: i64,
+    /// Slack that is no gap.
+    tolerance_ms: i64,
+}
+
+impl Measure {
+    /// Learns from fragments in the order of their producer timestamps.
+    pub(super) fn of(fragments: &[Fragment]) -> Self {
+        let slacks = fragments.windows(2).map(|pair| {
+            let apart = pair[1].producer_ms.saturating_sub(pair[0].producer_ms);
+            (apart.saturating_sub(pair[0].length_ms), pair[0].length_ms)
+        });
+        // A frame is not longer than the fragment that it ends.
+        let mut slacks: Vec<i64> = slacks
+            .filter(|(slack, length)| *slack >= 0 && (slack <= length || *length == 0))
+            .map(|(slack, _)| slack)
+            .collect();
+        // Not the very least: a camera's clock jitters.
+        let low = slacks.len() / 10;
+        Self::of_frame(match slacks.is_empty() {
+            true => 0,
+            false => *slacks.select_nth_unstable(low).1,
+        })
+    }
+
+    /// Where a frame lasts so long.
+    pub(super) fn of_frame(frame_ms: i64) -> Self {
+        let frame_ms = frame_ms.clamp(0, LONGEST_FRAME_MS);
+        Self {
+            frame_ms,
+            tolerance_ms: frame_ms.saturating_add(frame_ms.max(LEAST_TOLERANCE_MS)),
+        }
+    }
+
+    /// Whether `next` follows `fragment` with nothing missing between them.
+    pub(super) fn continues(&self, fragment: &Fragment, next: &Fragment) -> bool {
+        !self.is_gap(slack(fragment.producer_ms, fragment.length_ms, next.producer_ms))
+    }
+
+    /// Notes which of the fragments follow those before them.
+    pub(super) fn mark(&self, fragments: &mut [Planned]) {
+        let mut end = None;
+        for fragment in fragments {
+            let continues = |(start, length)| !self.is_gap(slack(start, length, fragment.producer_ms));
+            fragment.continues = end.is_some_and(continues);
+            end = Some((fragment.producer_ms, fragment.length_ms));
+        }
+    }
+
+    /// Milliseconds for which `next` shows what `fragment` shows too, if that is more than jitter.
+    pub(super) fn overlap(&self, fragment: &Fragment, next: &Fragment) -> i64 {
+        let overlap = slack(fragment.producer_ms, fragment.length_ms, next.producer_ms).saturating_neg();
+        if overlap > LEAST_TOLERANCE_MS {
+            overlap.saturating_add(self.frame_ms)
+        } else {
+            0
+        }
+    }
+
+    /// Whether so many milliseconds without footage are more than a frame and jitter.
+    pub(super) fn is_gap(&self, milliseconds: i64) -> bool {
+        milliseconds > self.tolerance_ms
+    }
+
+    /// How long a fragment plays, its last frame included.
+    pub(super) fn length(&self, fragment: &Fragment) -> i64 {
+        fragment.length_ms.saturating_add(self.frame_ms)
+    }
+}
+
+/// Milliseconds from the listed end of a fragment to the start of the next.
+fn slack(start_ms: i64, length_ms: i64, next_ms: i64) -> i64 {
+    next_ms.saturating_sub(start_ms).saturating_sub(length_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fragment::tests::fragment;
+    use super::*;
+
+    #[test]
+    fn what_is_longer_than_its_fragment_is_no_frame() {
+        let every_other: Vec<Fragment> = (0..10).map(|i| fragment(i * 2000, 960)).collect();
+        assert!(!Measure::of(&every_other).continues(&every_other[0], &every_other[1]));
+    }
+
+    #[test]
+    fn most_of_the_pairs_may_have_gaps() {
+        let starts = [0, 2000, 10_000, 20_000, 30_000, 32_000];
+        let fragments: Vec<Fragment> = starts.map(|start| fragment(start, 1960)).to_vec();
+        assert_eq!(Measure::of(&fragments).frame_ms, 40);
+    }
+
+    #[test]
+    fn the_frame_is_one_of_the_least_slacks() {
+        let fragments = [
+            fragment(0, 1960),
+            fragment(2000, 1960),
+            fragment(4000, 1960),
+            fragment(66_000, 1960),
+        ];
+        let measure = Measure::of(&fragments);
+        assert_eq!(measure.frame_ms, 40);
+        assert!(measure.continues(&fragments[0], &fragments[1]));
+        assert!(!measure.continues(&fragments[2], &fragments[3]));
+    }
+
+    #[test]
+    fn a_slow_camera_has_no_gaps_in_it() {
+        let fragments = [fragment(0, 1000), fragment(2000, 1000), fragment(4000, 1000)];
+        assert!(Measure::of(&fragments).continues(&fragments[0], &fragments[1]));
+    }
+
+    #[test]
+    fn two_fragments_far_apart_are_a_gap() {
+        let fragments = [fragment(0, 1960), fragment(60_000, 1960)];
+        assert!(!Measure::of(&fragments).continues(&fragments[0], &fragments[1]));
+        assert_eq!(Measure::of(&fragments[..1]).frame_ms, 0);
+    }
+
+    #[test]
+    fn a_gap_has_time_in_it() {
+        assert_eq!(Gap::new(Where::Inside, 5, 5), None);
+        let gap = Gap::new(Where::Tail, 500, 2000).expect("a gap");
+        assert!((gap.seconds() - 1.5).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,295 @@
+//! From a list of fragments to the plan of an export.
+
+use std::ops::Range;
+
+use super::gap::Measure;
+use super::resent::{LeftOut, oldest_of_each};
+use super::window::{Entry, Windows};
+use super::{Boundary, Fragment, FragmentSelectorType, Gap, MAX_FRAGMENT_SECONDS, TimeRange, Where};
+
+/// What belongs to a clip, and how to fetch it.
+#[derive(Debug)]
+pub struct Plan {
+    fragments: Vec<Planned>,
+    windows: Windows,
+    /// Where footage is missing, in order.
+    pub gaps: Vec<Gap>,
+    /// Copies of fragments that were sent twice; the older of each is in the plan.
+    pub resent: usize,
+    /// Fragments that are left out because older ones show most of their time.
+    pub overlapping: usize,
+    /// Milliseconds that fragments of the plan show twice, because they overlap by less than half.
+    pub doubled_ms: i64,
+    range: (i64, i64),
+    selector: FragmentSelectorType,
+    skew_ms: Option<i64>,
+    measure: Measure,
+}
+
+/// A fragment that belongs to the clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// When it begins by the clock of the selector.
+    pub start_ms: i64,
+    /// When it begins by the producer's clock, which is that of its frames.
+    pub producer_ms: i64,
+    /// The server's clock minus the producer's.
+    pub skew_ms: i64,
+    /// From its first frame to its last, as listed.
+    pub length_ms: i64,
+    /// Bytes as listed.
+    pub bytes: u64,
+    /// Whether it follows the fragment before it with nothing missing between them.
+    pub continues: bool,
+}
+
+impl Plan {
+    /// Plans the clip of `range` out of the fragments that were listed for it
+    /// ([`Boundary::listed`]), in any order.
+    #[must_use]
+    pub fn new(
+        listed: Vec<Fragment>,
+        selector: FragmentSelectorType,
+        range: &TimeRange,
+        boundary: Boundary,
+    ) -> Self {
+        let (start, end) = range.milliseconds();
+        let at = |fragment: &Fragment| fragment.start_ms(selector);
+        // Playback that is cut to the range shows nothing of what starts at its end.
+        let last = match boundary {
+            Boundary::Exact => end.saturating_sub(1),
+            Boundary::Cover | Boundary::Fragment => end,
+        };
+        let (before, inside): (Vec<_>, Vec<_>) = listed
+            .into_iter()
+            .filter(|fragment| at(fragment) <= last)
+            .partition(|fragment| at(fragment) < start);
+        let (mut before, earlier) = oldest_of_each(before);
+        let running = match boundary {
+            Boundary::Fragment => None,
+            Boundary::Cover | Boundary::Exact => before.pop(),
+        };
+        let (kept, left_out, unused) = with_running(running, inside, start, selector);
+        before.extend(unused);
+        let measure = Measure::of(&kept);
+
+        let mut entries: Vec<Entry> = Vec::with_capacity(kept.len());
+        let kept_at = |fragment: &Fragment| {
+            let twin = |other: &Fragment| other.producer_ms.cmp(&fragment.producer_ms);
+            kept.binary_search_by(twin).ok()
+        };
+        for (owner, fragment) in kept.iter().enumerate() {
+            entries.push(Entry::new(at(fragment), Some(owner)));
+        }
+        for copy in left_out.resent.iter().chain(&earlier.resent) {
+            entries.push(Entry::new(at(copy), kept_at(copy)));
+        }
+        for other in left_out
+            .overlapping
+            .iter()
+            .chain(&earlier.overlapping)
+            .chain(&before)
+        {
+            entries.push(Entry::new(at(other), None));
+        }
+
+        let mut fragments: Vec<Planned> = Vec::with_capacity(kept.len());
+        for fragment in &kept {
+            fragments.push(Planned {
+                start_ms: at(fragment),
+                producer_ms: fragment.producer_ms,
+                skew_ms: fragment.server_ms.saturating_sub(fragment.producer_ms),
+                length_ms: fragment.length_ms,
+                bytes: fragment.bytes,
+                continues: false,
+            });
+        }
+        measure.mark(&mut fragments);
+        Self {
+            gaps: gaps(&fragments, (start, end), &measure),
+            skew_ms: middle_skew(&fragments),
+            windows: Windows::new(entries),
+            fragments,
+            resent: left_out.resent.len(),
+            overlapping: left_out.overlapping.len(),
+            doubled_ms: doubled(&kept, &measure),
+            range: (start, end),
+            selector,
+            measure,
+        }
+    }
+
+    /// Learns from the first answer how long a frame lasts, which the list does not say, and with it
+    /// which of the fragments follow each other and where footage is missing.
+    pub fn learn_frame(&mut self, frame_ms: i64) {
+        self.measure = Measure::of_frame(frame_ms);
+        self.measure.mark(&mut self.fragments);
+        self.gaps = gaps(&self.fragments, self.range, &self.measure);
+    }
+
+    /// The fragments that belong to the clip, in the order in which they play.
+    #[must_use]
+    pub fn fragments(&self) -> &[Planned] {
+        &self.fragments
+    }
+
+    /// The windows that fetch the fragments `run`: one call of `GetClip` serves each of them whole.
+    #[must_use]
+    pub fn windows(&self, run: Range<usize>) -> Vec<Range<usize>> {
+        self.windows.cut(&self.fragments, run)
+    }
+
+    /// The range to ask `GetClip` for, to get the fragments of a window and no others.
+    #[must_use]
+    pub fn range(&self, window: &Range<usize>) -> Option<TimeRange> {
+        let fragments = self.fragments.get(window.clone())?;
+        let start = fragments.first()?.start_ms;
+        let end = fragments.last()?.start_ms.max(start.saturating_add(1));
+        TimeRange::from_milliseconds(start, end)
+    }
+
+    /// Listed bytes of the fragments of a run.
+    #[must_use]
+    pub fn bytes(&self, run: &Range<usize>) -> u64 {
+        let fragments = self.fragments.get(run.clone()).unwrap_or_default();
+        fragments
+            .iter()
+            .map(|fragment| fragment.bytes)
+            .fold(0, u64::saturating_add)
+    }
+
+    /// When the frames of a fragment were, by the clock of the selector, in milliseconds since 1970.
+    ///
+    /// What the producer's clock says, and by the server's clock that much later or earlier than most of
+    /// the fragments came: each by itself may have come in a burst.
+    #[must_use]
+    pub fn wall_ms(&self, fragment: &Planned) -> i64 {
+        match self.selector {
+            FragmentSelectorType::ProducerTimestamp => fragment.producer_ms,
+            FragmentSelectorType::ServerTimestamp => {
+                fragment.producer_ms.saturating_add(self.skew_ms().unwrap_or(0))
+            }
+        }
+    }
+
+    /// When the last fragment ends by the clock of the selector, in milliseconds since 1970.
+    #[must_use]
+    pub fn end_ms(&self) -> Option<i64> {
+        let last = self.fragments.last()?;
+        let length = last.length_ms.saturating_add(self.measure.frame_ms);
+        Some(self.wall_ms(last).saturating_add(length))
+    }
+
+    /// Whether footage is missing at the end of the range.
+    #[must_use]
+    pub fn lacks_its_tail(&self) -> bool {
+        self.gaps.last().is_some_and(|gap| gap.place == Where::Tail)
+    }
+
+    /// The server's clock minus the producer's in milliseconds: the middle one of all fragments.
+    #[must_use]
+    pub fn skew_ms(&self) -> Option<i64> {
+        self.skew_ms
+    }
+}
+
+/// The fragments that count, and what is left out: of those in the range, and of the last one before
+/// it, if it shows the start of the range. If it does not it is given back, unused.
+fn with_running(
+    running: Option<Fragment>,
+    inside: Vec<Fragment>,
+    start: i64,
+    selector: FragmentSelectorType,
+) -> (Vec<Fragment>, LeftOut, Option<Fragment>) {
+    let Some(running) = running else {
+        let (kept, left_out) = oldest_of_each(inside);
+        return (kept, left_out, None);
+    };
+    // A copy of it, sent again, may lie in the range.
+    let mut both = inside.clone();
+    both.push(running.clone());
+    let (kept, left_out) = oldest_of_each(both);
+    // By the server's clock copies of what came before it may lie in the range, and play first.
+    let place = kept.iter().position(|fragment| *fragment == running);
+    let next = place.and_then(|place| kept.get(place.saturating_add(1)));
+    if place.is_some() && runs_at(start, &running, next, &Measure::of(&kept), selector) {
+        return (kept, left_out, None);
+    }
+    let (kept, left_out) = oldest_of_each(inside);
+    (kept, left_out, Some(running))
+}
+
+/// Whether the last fragment before the range shows its start.
+fn runs_at(
+    start: i64,
+    running: &Fragment,
+    next: Option<&Fragment>,
+    measure: &Measure,
+    selector: FragmentSelectorType,
+) -> bool {
+    let at = running.start_ms(selector);
+    match next {
+        Some(next) if next.start_ms(selector) == start => false,
+        Some(next) if measure.continues(running, next) => {
+            // By the server's clock it is the time of arrival that has to be near.
+            start.saturating_sub(at) <= MAX_FRAGMENT_SECONDS.saturating_mul(1000)
+        }
+        _ => at.saturating_add(measure.length(running)) > start,
+    }
+}
+
+fn middle_skew(fragments: &[Planned]) -> Option<i64> {
+    let mut skews: Vec<i64> = fragments.iter().map(|fragment| fragment.skew_ms).collect();
+    let middle = skews.len() / 2;
+    (!skews.is_empty()).then(|| *skews.select_nth_unstable(middle).1)
+}
+
+/// Milliseconds that two fragments show both.
+fn doubled(fragments: &[Fragment], measure: &Measure) -> i64 {
+    let overlaps = fragments
+        .windows(2)
+        .map(|pair| measure.overlap(&pair[0], &pair[1]));
+    overlaps.fold(0, i64::saturating_add)
+}
+
+fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    let listed_end = |fragment: &Planned| {
+        let length = fragment.length_ms.saturating_add(measure.frame_ms);
+        fragment.start_ms.saturating_add(length)
+    };
+    let Some(first) = fragments.first() else {
+        return Gap::new(Where::Head, start, end).into_iter().collect();
+    };
+    // By the server's clock what plays first or last need not have come first or last.
+    let earliest = fragments.iter().map(|fragment| fragment.start_ms).min();
+    let earliest = earliest.unwrap_or(first.start_ms);
+    let latest = fragments.iter().map(listed_end).max().unwrap_or(end);
+    if measure.is_gap(earliest.saturating_sub(start)) {
+        gaps.extend(Gap::new(Where::Head, start, earliest));
+    }
+    for pair in fragments.windows(2) {
+        let (fragment, next) = (&pair[0], &pair[1]);
+        if next.continues {
+            continue;
+        }
+        // Frames follow the producer's clock; what the server received in a burst has its gaps there too.
+        let missing = next
+            .producer_ms
+            .saturating_sub(fragment.producer_ms)
+            .saturating_sub(fragment.length_ms)
+            .saturating_sub(measure.frame_ms);
+        gaps.extend(Gap::new(
+            Where::Inside,
+            next.start_ms.saturating_sub(missing),
+            next.start_ms,
+        ));
+    }
+    if measure.is_gap(end.saturating_sub(latest)) {
+        gaps.extend(Gap::new(Where::Tail, latest, end));
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests;

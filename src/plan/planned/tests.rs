@@ -1,0 +1,296 @@
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::super::fragment::tests::fragment;
+use super::super::{MAX_CLIP_FRAGMENTS, MAX_RANGE, WINDOW_BYTES};
+use super::*;
+use FragmentSelectorType::{ProducerTimestamp, ServerTimestamp};
+
+fn range(start_ms: i64, end_ms: i64) -> TimeRange {
+    let at = |ms| Timestamp::from_millisecond(ms).expect("a timestamp");
+    TimeRange::new(at(start_ms), at(end_ms)).expect("a range")
+}
+
+/// Fragments of 2 s at 25 pictures a second, from `first` on.
+fn camera(first: i64, count: i64) -> Vec<Fragment> {
+    (0..count).map(|i| fragment(first + i * 2000, 1960)).collect()
+}
+
+fn sent(producer_ms: i64, server_ms: i64) -> Fragment {
+    Fragment {
+        server_ms,
+        ..fragment(producer_ms, 1960)
+    }
+}
+
+fn starts(plan: &Plan) -> Vec<i64> {
+    plan.fragments().iter().map(|planned| planned.start_ms).collect()
+}
+
+fn gaps(plan: &Plan) -> Vec<(&'static str, i64, i64)> {
+    let told = |gap: &Gap| (gap.place.as_str(), gap.start_ms, gap.end_ms);
+    plan.gaps.iter().map(told).collect()
+}
+
+fn windows_of(plan: &Plan, run: Range<usize>) -> Vec<(usize, usize)> {
+    let windows = plan.windows(run).into_iter();
+    windows.map(|window| (window.start, window.end)).collect()
+}
+
+fn windows(plan: &Plan) -> Vec<(usize, usize)> {
+    windows_of(plan, 0..plan.fragments().len())
+}
+
+#[test]
+fn each_boundary_has_its_first_fragment() {
+    let of = |boundary| Plan::new(camera(0, 10), ProducerTimestamp, &range(5000, 9000), boundary);
+    assert_eq!(starts(&of(Boundary::Fragment)), [6000, 8000]);
+    assert_eq!(starts(&of(Boundary::Cover)), [4000, 6000, 8000]);
+    assert_eq!(starts(&of(Boundary::Exact)), [4000, 6000, 8000]);
+    assert_eq!(gaps(&of(Boundary::Fragment)), [("HEAD", 5000, 6000)]);
+    assert_eq!(gaps(&of(Boundary::Cover)), []);
+}
+
+#[test]
+fn a_fragment_that_starts_with_the_range_covers_its_start() {
+    let plan = Plan::new(
+        camera(0, 10),
+        ProducerTimestamp,
+        &range(4000, 9000),
+        Boundary::Cover,
+    );
+    assert_eq!(starts(&plan), [4000, 6000, 8000]);
+}
+
+#[test]
+fn a_fragment_that_ended_before_the_range_does_not_cover_it() {
+    let mut fragments = camera(0, 1);
+    fragments.extend(camera(10_000, 3));
+    let plan = Plan::new(
+        fragments,
+        ProducerTimestamp,
+        &range(5000, 15_000),
+        Boundary::Cover,
+    );
+    assert_eq!(starts(&plan), [10_000, 12_000, 14_000]);
+    assert_eq!(gaps(&plan), [("HEAD", 5000, 10_000)]);
+}
+
+#[test]
+fn a_single_running_fragment_is_a_clip() {
+    let plan = Plan::new(
+        vec![fragment(0, 19_960)],
+        ProducerTimestamp,
+        &range(5000, 6000),
+        Boundary::Cover,
+    );
+    assert_eq!(starts(&plan), [0]);
+    assert_eq!(gaps(&plan), []);
+    assert_eq!(plan.range(&(0..1)), Some(range(0, 1)));
+}
+
+#[test]
+fn gaps_are_found_at_the_head_inside_and_at_the_tail() {
+    let mut fragments = camera(10_000, 3);
+    fragments.extend(camera(30_000, 2));
+    let plan = Plan::new(fragments, ProducerTimestamp, &range(0, 60_000), Boundary::Cover);
+    assert_eq!(
+        gaps(&plan),
+        [
+            ("HEAD", 0, 10_000),
+            ("INSIDE", 16_000, 30_000),
+            ("TAIL", 34_000, 60_000)
+        ]
+    );
+    let continues: Vec<bool> = plan.fragments().iter().map(|f| f.continues).collect();
+    assert_eq!(continues, [false, true, true, false, true]);
+    assert_eq!(windows(&plan), [(0, 5)], "a gap costs no call");
+}
+
+#[test]
+fn an_empty_list_is_one_gap() {
+    let plan = Plan::new(Vec::new(), ProducerTimestamp, &range(0, 1000), Boundary::Cover);
+    assert_eq!(gaps(&plan), [("HEAD", 0, 1000)]);
+    assert_eq!(windows(&plan), []);
+    assert_eq!((plan.end_ms(), plan.skew_ms()), (None, None));
+}
+
+#[test]
+fn a_window_ends_at_either_cap() {
+    let plan = Plan::new(
+        camera(0, 450),
+        ProducerTimestamp,
+        &range(0, 900_000),
+        Boundary::Cover,
+    );
+    assert_eq!(
+        windows(&plan),
+        [(0, 95), (95, 190), (190, 285), (285, 380), (380, 450)]
+    );
+    let light = camera(0, 450).into_iter().map(|fragment| Fragment {
+        bytes: 1000,
+        ..fragment
+    });
+    let plan = Plan::new(
+        light.collect(),
+        ProducerTimestamp,
+        &range(0, 900_000),
+        Boundary::Cover,
+    );
+    assert_eq!(windows(&plan), [(0, 200), (200, 400), (400, 450)]);
+    assert_eq!(windows_of(&plan, 150..250), [(150, 250)]);
+    assert_eq!(plan.range(&(200..400)), Some(range(400_000, 798_000)));
+}
+
+#[test]
+fn footage_that_was_sent_twice_is_planned_once() {
+    let mut fragments: Vec<Fragment> = (0..4).map(|i| sent(i * 2000, i * 2000 + 300)).collect();
+    fragments.extend((2..6).map(|i| sent(i * 2000, 20_000 + i * 2000)));
+    let plan = Plan::new(
+        fragments.clone(),
+        ProducerTimestamp,
+        &range(0, 12_000),
+        Boundary::Cover,
+    );
+    assert_eq!(starts(&plan), [0, 2000, 4000, 6000, 8000, 10_000]);
+    assert_eq!((plan.resent, windows(&plan)), (2, vec![(0, 6)]));
+    assert_eq!(plan.skew_ms(), Some(300));
+
+    // By the server's clock the copies lie between the originals and what came after them; a window
+    // over all is fine, GetClip leaves the copies out; one that begins after the originals is not.
+    let plan = Plan::new(fragments, ServerTimestamp, &range(0, 40_000), Boundary::Cover);
+    assert_eq!(starts(&plan), [300, 2300, 4300, 6300, 28_000, 30_000]);
+    assert_eq!(windows(&plan), [(0, 6)]);
+    assert_eq!(windows_of(&plan, 3..6), [(3, 4), (4, 6)]);
+}
+
+#[test]
+fn what_is_left_out_is_not_fetched_with_what_is_not() {
+    let mut fragments = camera(0, 4);
+    fragments.push(sent(2030, 90_000));
+    let plan = Plan::new(fragments, ProducerTimestamp, &range(0, 8000), Boundary::Cover);
+    assert_eq!(starts(&plan), [0, 2000, 4000, 6000]);
+    assert_eq!((plan.overlapping, windows(&plan)), (1, vec![(0, 2), (2, 4)]));
+}
+
+#[test]
+fn the_day_of_a_camera_is_planned() {
+    let plan = Plan::new(
+        camera(0, 43_200),
+        ProducerTimestamp,
+        &range(0, 86_400_000),
+        Boundary::Cover,
+    );
+    assert_eq!(plan.fragments().len(), 43_200);
+    assert_eq!(gaps(&plan), []);
+    assert_eq!(windows(&plan).len(), 43_200usize.div_ceil(95));
+}
+
+fn archive() -> impl Strategy<Value = Vec<Fragment>> {
+    let one = (0i64..120_000, 0i64..8000, 0u64..40_000_000, -3000i64..3000);
+    proptest::collection::vec(one, 0..300).prop_map(|fragments| {
+        let numbered = fragments.into_iter().enumerate();
+        numbered
+            .map(|(number, (start, length, bytes, skew))| Fragment {
+                number: format!("{number:047}").into(),
+                producer_ms: start,
+                server_ms: start + skew,
+                length_ms: length,
+                bytes,
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_planned_fragment_is_in_exactly_one_window(
+        listed in archive(),
+        by_server in any::<bool>(),
+        start in 0i64..100_000,
+        length in 1i64..100_000,
+    ) {
+        let selector = if by_server { ServerTimestamp } else { ProducerTimestamp };
+        let range = range(start, start + length);
+        let plan = Plan::new(listed.clone(), selector, &range, Boundary::Cover);
+        let mut next = 0;
+        for window in plan.windows(0..plan.fragments().len()) {
+            prop_assert_eq!(window.start, next);
+            prop_assert!(window.end > window.start);
+            next = window.end;
+            let alone = window.len() == 1;
+            prop_assert!(window.len() as u64 <= MAX_CLIP_FRAGMENTS);
+            prop_assert!(alone || plan.bytes(&window) <= WINDOW_BYTES);
+            let asked = plan.range(&window).expect("a range");
+            prop_assert!(asked.duration() <= MAX_RANGE);
+            // What GetClip would give: all that starts in the window, one of each producer timestamp.
+            let (from, to) = asked.milliseconds();
+            let mut given: Vec<i64> = listed
+                .iter()
+                .filter(|f| (from..=to).contains(&f.start_ms(selector)))
+                .map(|f| f.producer_ms)
+                .collect();
+            given.sort_unstable();
+            given.dedup();
+            let wanted: Vec<i64> = plan.fragments()[window.clone()].iter().map(|f| f.producer_ms).collect();
+            prop_assert!(alone || given == wanted, "{:?} gives {:?}, not {:?}", asked, given, wanted);
+        }
+        prop_assert_eq!(next, plan.fragments().len());
+    }
+
+    #[test]
+    fn every_listed_fragment_of_the_range_is_planned_or_counted(listed in archive(), start in 0i64..100_000) {
+        let range = range(start, start + 50_000);
+        let plan = Plan::new(listed.clone(), ProducerTimestamp, &range, Boundary::Fragment);
+        let inside = listed.iter().filter(|f| (start..=start + 50_000).contains(&f.producer_ms)).count();
+        prop_assert_eq!(plan.fragments().len() + plan.resent + plan.overlapping, inside);
+        let rising = plan.fragments().windows(2).all(|pair| pair[0].producer_ms < pair[1].producer_ms);
+        prop_assert!(rising);
+    }
+}
+
+#[test]
+fn what_starts_at_the_end_belongs_to_no_exact_clip() {
+    let of = |boundary| Plan::new(camera(0, 10), ProducerTimestamp, &range(4000, 8000), boundary);
+    assert_eq!(starts(&of(Boundary::Cover)), [4000, 6000, 8000]);
+    assert_eq!(starts(&of(Boundary::Exact)), [4000, 6000]);
+}
+
+#[test]
+fn a_running_fragment_and_its_copy_in_the_range_are_one() {
+    let mut fragments = camera(0, 3);
+    fragments.push(sent(2300, 90_000));
+    let plan = Plan::new(fragments, ProducerTimestamp, &range(2100, 6000), Boundary::Cover);
+    assert_eq!(starts(&plan), [2000, 4000]);
+    assert_eq!(plan.overlapping, 1);
+}
+
+#[test]
+fn what_plays_twice_is_counted() {
+    let mut fragments = camera(0, 2);
+    fragments.push(sent(3500, 90_000));
+    let plan = Plan::new(fragments, ProducerTimestamp, &range(0, 6000), Boundary::Cover);
+    assert_eq!((starts(&plan).len(), plan.doubled_ms), (3, 500));
+}
+
+#[test]
+fn the_first_answer_tells_how_long_a_frame_is() {
+    // Fragments of 2 s with a second missing after each; or a camera of one picture a second.
+    let fragments: Vec<Fragment> = (0..5).map(|i| fragment(i * 3000, 1960)).collect();
+    let mut plan = Plan::new(fragments, ProducerTimestamp, &range(0, 15_000), Boundary::Cover);
+    assert_eq!(gaps(&plan), []);
+    plan.learn_frame(40);
+    assert_eq!(gaps(&plan).len(), 5);
+    assert!(!plan.fragments()[1].continues);
+    plan.learn_frame(1000);
+    assert_eq!(gaps(&plan), []);
+    assert!(plan.fragments()[1].continues);
+}
+
+#[test]
+fn fragments_of_one_server_millisecond_are_fetched_together() {
+    let fragments = vec![sent(0, 500), sent(2000, 500), sent(4000, 501), sent(6000, 900)];
+    let plan = Plan::new(fragments, ServerTimestamp, &range(500, 1000), Boundary::Cover);
+    assert_eq!(windows(&plan), [(0, 4)]);
+    assert_eq!(windows_of(&plan, 0..3), [(0, 3)]);
+}

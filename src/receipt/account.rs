@@ -1,0 +1,146 @@
+//! What a receipt says of the completeness of its clips.
+
+use serde::Serialize;
+
+use super::{milliseconds, told};
+use crate::plan::{Doubt, Gap, Plan};
+
+/// What is known about the completeness of a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Coverage {
+    /// Every fragment that was listed is in the clips, and no time of the range is without one.
+    Complete,
+    /// Time of the range is missing. A receipt for what was made now says which; one for clips that were
+    /// there already does not.
+    Partial,
+    /// Nothing but what the doubts say: `GetClip` does not tell what it left out.
+    Unknown,
+}
+
+impl Coverage {
+    const ALL: [Self; 3] = [Self::Complete, Self::Partial, Self::Unknown];
+
+    /// The value as receipts and the metadata of objects spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "COMPLETE",
+            Self::Partial => "PARTIAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// What is known of clips that hold the fragments of a plan.
+    #[must_use]
+    pub fn of_plan(plan: &Plan) -> Self {
+        if plan.gaps.is_empty() {
+            Self::Complete
+        } else {
+            Self::Partial
+        }
+    }
+}
+
+/// A span of the range that the clips do not show.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GapReceipt {
+    place: &'static str,
+    start_timestamp: String,
+    end_timestamp: String,
+    #[serde(serialize_with = "milliseconds")]
+    seconds: f64,
+}
+
+impl From<&Gap> for GapReceipt {
+    fn from(gap: &Gap) -> Self {
+        Self {
+            place: gap.place.as_str(),
+            start_timestamp: told(gap.start_ms),
+            end_timestamp: told(gap.end_ms),
+            seconds: gap.seconds(),
+        }
+    }
+}
+
+/// What is known of the completeness of the clips.
+#[derive(Debug)]
+pub struct Account {
+    pub(super) coverage: Coverage,
+    /// Reasons to believe that footage is missing.
+    pub doubts: Vec<Doubt>,
+    /// Where it is known to be missing.
+    pub gaps: Vec<Gap>,
+    pub(super) listed: Option<ListedAccount>,
+}
+
+/// What was planned and fetched.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListedAccount {
+    /// Fragments in the clips.
+    fragments: usize,
+    /// Windows in which they were fetched.
+    windows: u32,
+    /// Copies of fragments that were sent twice; the older of each is in the clips.
+    fragments_resent: usize,
+    /// Fragments left out because older ones show most of their time.
+    fragments_overlapping: usize,
+    /// Seconds that play twice, because two fragments that overlap by less than half are both in the clips.
+    #[serde(serialize_with = "milliseconds")]
+    doubled_seconds: f64,
+    /// The server's clock minus the producer's: the middle one of all fragments.
+    #[serde(serialize_with = "milliseconds")]
+    skew_seconds: f64,
+}
+
+impl Account {
+    /// Of clips that hold the fragments of a plan, fetched in so many windows.
+    #[must_use]
+    pub fn of_plan(plan: &Plan, windows: u32, doubts: Vec<Doubt>) -> Self {
+        let complete = plan.gaps.is_empty() && plan.overlapping == 0;
+        Self {
+            coverage: if complete {
+                Coverage::Complete
+            } else {
+                Coverage::Partial
+            },
+            doubts,
+            gaps: plan.gaps.clone(),
+            listed: Some(ListedAccount {
+                fragments: plan.fragments().len(),
+                windows,
+                fragments_resent: plan.resent,
+                fragments_overlapping: plan.overlapping,
+                doubled_seconds: plan.doubled_ms as f64 / 1000.0,
+                skew_seconds: plan.skew_ms().unwrap_or(0) as f64 / 1000.0,
+            }),
+        }
+    }
+
+    /// Of clips that were there already: what their metadata says of their coverage.
+    #[must_use]
+    pub fn of_metadata(coverage: &str) -> Option<Self> {
+        let coverage = Coverage::ALL
+            .into_iter()
+            .find(|known| known.as_str() == coverage)?;
+        (coverage != Coverage::Unknown).then(|| Self {
+            coverage,
+            doubts: Vec::new(),
+            gaps: Vec::new(),
+            listed: None,
+        })
+    }
+
+    /// Of clips of which no list says what should be in them.
+    #[must_use]
+    pub fn unknown(doubts: Vec<Doubt>) -> Self {
+        Self {
+            coverage: Coverage::Unknown,
+            doubts,
+            gaps: Vec::new(),
+            listed: None,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Clips that become several objects: all of them are there, or none.
+
+use std::time::Duration;
+
+use clip_export_local::faults::{Fault, When};
+use clip_export_local::footage::Footage;
+use clip_export_local::kvs::{CodecChanges, Moov, Stream, Unlisted};
+use serde_json::json;
+
+use crate::rig::{MS, Rig, Setup, TEN, asked, refused};
+use crate::source::{Pictures, expected, fragments, media};
+
+/// An earlier try got as far as the second object, and knew less.
+#[tokio::test]
+async fn an_object_of_an_earlier_try_is_what_the_receipt_says() {
+    let camera = Stream::builder("foundry", Footage::h264_aac())
+        .then_footage(Footage::h265())
+        .codec_changes(CodecChanges::At(vec![TEN * MS]))
+        .unlisted((TEN + 30) * MS, (TEN + 31) * MS, Unlisted::FirstCalls(1))
+        .build();
+    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+    let wanted = asked(
+        "foundry",
+        "PRODUCER_TIMESTAMP",
+        (TEN - 30) as f64,
+        (TEN + 30) as f64,
+        "COVER",
+    );
+    // Object 2 is made first; the call for object 1 fails for good.
+    for operation in ["PutObject", "CompleteMultipartUpload"] {
+        for call in 2..9 {
+            rig.s3_fault(operation, When::Call(call), refused(403, "AccessDenied"));
+        }
+    }
+    let (label, message) = rig.error(&wanted).await;
+    assert_eq!(label, "AccessDenied");
+    assert!(message.contains("only shift-2.mp4"), "{message}");
+    assert_eq!(rig.s3.objects("clips"), ["shift-2.mp4"], "{}", rig.log());
+    rig.s3.faults.clear();
+    let receipt = rig.receipt(&wanted).await;
+    let samples = media(
+        &rig.s3.object("clips", "shift-2.mp4").expect("an object").path,
+        Pictures::Coded,
+    )
+    .pictures
+    .len();
+    assert_eq!(
+        receipt["Clips"][1]["Tracks"][0]["Samples"],
+        json!(samples),
+        "{receipt}"
+    );
+    assert_eq!(receipt["Clips"][1]["Fragments"], json!(samples / 50), "{receipt}");
+}
+
+/// Three runs of a codec; an object that is not ours is at the first key, and the upload of the third is
+/// gone.
+#[tokio::test]
+async fn a_foreign_object_keeps_no_other_upload_from_being_aborted() {
+    let camera = Stream::builder("foundry", Footage::h264_aac().bulky(4_500_000).expect("a rate"))
+        .then_footage(Footage::h265())
+        .codec_changes(CodecChanges::Every(30 * MS))
+        .build();
+    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+    rig.s3
+        .put_object("clips", "shift-1.mp4", b"not ours", "text/plain", &[])
+        .expect("room");
+    // The answer for the third upload: one that the bucket's lifecycle rule has removed.
+    rig.s3_fault(
+        "CreateMultipartUpload",
+        When::Call(3),
+        refused(404, "NoSuchUpload"),
+    );
+    let wanted = asked(
+        "foundry",
+        "PRODUCER_TIMESTAMP",
+        TEN as f64,
+        (TEN + 89) as f64,
+        "COVER",
+    );
+    let (label, _) = rig.error(&wanted).await;
+    assert_eq!(rig.s3.uploads(), [], "{label}");
+}
+
+/// Between the look at the keys and the making of the objects somebody puts one at the first key.
+#[tokio::test]
+async fn what_was_made_before_a_foreign_object_appeared_is_named() {
+    let rig = Rig::start().await;
+    rig.s3
+        .put_object("clips", "shift-1.mp4", b"not ours", "text/plain", &[])
+        .expect("room");
+    // Looks: the key, the first number, and then both numbers before they are made.
+    rig.s3_fault("HeadObject", When::Call(3), refused(404, "NotFound"));
+    let wanted = asked(
+        "workshop",
+        "PRODUCER_TIMESTAMP",
+        (TEN - 30) as f64,
+        (TEN + 30) as f64,
+        "COVER",
+    );
+    let (label, message) = rig.error(&wanted).await;
+    if rig.s3.objects("clips").contains(&"shift-2.mp4".to_owned()) {
+        assert!(message.contains("shift-2.mp4"), "{label} {message}");
+    }
+}
+
+/// The answers to the calls that make the objects get lost, but the objects are there.
+#[tokio::test]
+async fn lost_answers_for_several_objects() {
+    let rig = Rig::start().await;
+    for operation in ["PutObject", "CompleteMultipartUpload"] {
+        rig.s3_fault(operation, When::Call(1), Fault::AnswerLost);
+    }
+    let wanted = asked(
+        "workshop",
+        "PRODUCER_TIMESTAMP",
+        (TEN - 30) as f64,
+        (TEN + 30) as f64,
+        "COVER",
+    );
+    let receipt = rig.receipt(&wanted).await;
+    assert_eq!(receipt["Clips"].as_array().map(Vec::len), Some(2), "{receipt}");
+    assert_eq!(receipt["Retries"], json!(1));
+}
+
+/// Killed while many windows are on their way.
+#[tokio::test]
+async fn the_deadline_leaves_nothing_of_several_objects() {
+    let camera = Stream::builder("foundry", Footage::h264_aac().bulky(4_500_000).expect("a rate"))
+        .then_footage(Footage::h265())
+        .codec_changes(CodecChanges::Every(30 * MS))
+        .build();
+    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+    let wanted = asked(
+        "foundry",
+        "PRODUCER_TIMESTAMP",
+        TEN as f64,
+        (TEN + 3000) as f64,
+        "COVER",
+    );
+    let outcome = rig.invoke_within(&wanted, Duration::from_secs(12)).await;
+    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    rig.nothing_is_left();
+}
+
+/// An object among several is gone.
+#[tokio::test]
+async fn a_clip_of_which_one_object_is_gone_is_not_there() {
+    let rig = Rig::start().await;
+    let wanted = asked(
+        "workshop",
+        "PRODUCER_TIMESTAMP",
+        (TEN - 30) as f64,
+        (TEN + 30) as f64,
+        "COVER",
+    );
+    rig.receipt(&wanted).await;
+    // Looks: the key, the first, the second.
+    rig.s3_fault("HeadObject", When::Call(3), refused(404, "NotFound"));
+    let again = rig.receipt(&wanted).await;
+    let whole = again["Clips"].as_array().map(Vec::len) == Some(2);
+    assert!(whole || again["Coverage"] != json!("COMPLETE"), "{again}");
+}
+
+/// What was one object has become several: an earlier one under the plain key.
+#[tokio::test]
+async fn overwriting_leaves_no_object_that_a_later_export_takes_for_the_clip() {
+    let camera = Stream::builder("foundry", Footage::h264_aac())
+        .then_footage(Footage::h265())
+        .codec_changes(CodecChanges::At(vec![(TEN + 30) * MS]))
+        .unlisted((TEN + 30) * MS, (TEN + 31) * MS, Unlisted::FirstCalls(1))
+        .build();
+    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+    let mut wanted = asked(
+        "foundry",
+        "PRODUCER_TIMESTAMP",
+        TEN as f64,
+        (TEN + 30) as f64,
+        "COVER",
+    );
+    rig.receipt(&wanted).await;
+    assert_eq!(rig.s3.objects("clips"), ["shift.mp4"]);
+    wanted["IfExists"] = json!("OVERWRITE");
+    rig.receipt(&wanted).await;
+    wanted["IfExists"] = json!("SKIP");
+    let found = rig.receipt(&wanted).await;
+    assert_eq!(found["Clips"].as_array().map(Vec::len), Some(2), "{found}");
+}
+
+/// The codec changes at each minute of a quarter of an hour.
+#[tokio::test]
+async fn a_change_each_minute_takes_few_calls() {
+    let camera = Stream::builder("foundry", Footage::h264_aac())
+        .then_footage(Footage::h265())
+        .codec_changes(CodecChanges::Every(60 * MS))
+        .build();
+    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+    let receipt = rig
+        .receipt(&asked(
+            "foundry",
+            "PRODUCER_TIMESTAMP",
+            TEN as f64,
+            (TEN + 899) as f64,
+            "COVER",
+        ))
+        .await;
+    let calls = receipt["GetClipCalls"].as_u64().expect("a number");
+    assert!(calls <= 15 * 9, "{calls}");
+}
+
+/// A window ends just where the codec changes.
+#[tokio::test]
+async fn a_change_at_the_edge_of_a_window() {
+    for (moov, second) in [
+        (Moov::First, Footage::h265()),
+        (Moov::Last, Footage::h265()),
+        (Moov::First, Footage::h264_aac().without_sound()),
+        (Moov::Last, Footage::h264_aac().without_sound()),
+    ] {
+        let camera = Stream::builder("foundry", Footage::h264_aac())
+            .then_footage(second)
+            .codec_changes(CodecChanges::At(vec![(TEN + 400) * MS, (TEN + 800) * MS]))
+            .moov(moov)
+            .build();
+        let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+        let wanted = asked(
+            "foundry",
+            "PRODUCER_TIMESTAMP",
+            TEN as f64,
+            (TEN + 900) as f64,
+            "COVER",
+        );
+        rig.receipt(&wanted).await;
+        assert_eq!(
+            rig.s3.objects("clips"),
+            ["shift-1.mp4", "shift-2.mp4", "shift-3.mp4"]
+        );
+        assert_eq!(rig.s3.uploads(), []);
+        let all = fragments(&rig, "foundry", TEN, TEN + 900);
+        for number in 0..3 {
+            let of: Vec<_> = all.iter().filter(|f| f.codec == number).cloned().collect();
+            let key = format!("shift-{}.mp4", number + 1);
+            let got = media(
+                &rig.s3.object("clips", &key).expect("an object").path,
+                Pictures::Coded,
+            );
+            let expected = expected(&rig, "foundry", &of, Pictures::Coded);
+            assert!(got.pictures == expected.pictures, "{key} {moov:?}");
+            assert!(got.sounds == expected.sounds, "{key} {moov:?}");
+        }
+    }
+}
