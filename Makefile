@@ -8,6 +8,10 @@ HOST ?= 127.0.0.1
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## +/\1\t/' | expand -t 16
 
+# What comes from PyPI, outside the source, where `sam build` could copy it; each name has its pins' checksum.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clip-export
+JUDGE_VENV := $(CACHE)/judge-$(firstword $(shell cksum <tests/join/requirements.txt))
+
 FUNCTION := $(or $(CARGO_TARGET_DIR),target)/release/clip-export
 
 .PHONY: run
@@ -20,16 +24,22 @@ local:  ## keeps the services on loopback running and prints the environment tha
 	cargo run --quiet --locked --package clip-export-local -- serve --host $(HOST) --out $(OUT)
 
 .PHONY: test
-test: ffmpeg  ## every test
+test: export JUDGE_PYTHON = $(JUDGE_VENV)/bin/python
+test: judges  ## every test
 	cargo test --workspace --locked
 
-# The judge of every MP4 that the tests make.
-.PHONY: ffmpeg
-ffmpeg:
-	@{ command -v ffmpeg && command -v ffprobe; } >/dev/null || { \
+# The judges of every MP4 that the tests make: ffmpeg, Chromium, and MediaInfo from PyPI.
+.PHONY: judges
+judges: $(JUDGE_VENV)/.complete
+	@{ command -v ffmpeg && command -v ffprobe && command -v chromium; } >/dev/null || { \
 		SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-		$$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq ffmpeg; \
-	} || { echo "Install ffmpeg: the tests play every clip with it."; exit 1; }
+		$$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends ffmpeg chromium; \
+	} || { echo "Install ffmpeg and chromium: the tests play every clip with them."; exit 1; }
+
+$(JUDGE_VENV)/.complete:
+	python3 -m venv --clear "$(@D)"
+	"$(@D)/bin/pip" install --quiet --disable-pip-version-check --requirement tests/join/requirements.txt
+	touch "$@"
 
 .PHONY: check
 check: format clippy docs lean deny lint-template  ## all that needs no run: format, lints, docs, licences, template
@@ -56,8 +66,6 @@ lean:
 
 # --- What comes from PyPI: checks, and the build for Lambda --------------------------------------
 
-# Outside the source, where `sam build` could copy it; the name has the pins' checksum.
-CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clip-export
 DEV_VENV := $(CACHE)/dev-$(firstword $(shell cksum <requirements-dev.txt))
 
 $(DEV_VENV)/.complete:
@@ -98,8 +106,10 @@ $(BENCH_VENV)/.complete:
 	touch "$@"
 
 .PHONY: bench
-bench: $(BENCH_VENV)/.complete  ## what an export costs, beside boto3; BENCH=--assert fails where a target is missed
+bench: $(BENCH_VENV)/.complete  ## what an export costs, beside boto3, and what joining a day costs; BENCH=--assert fails where a target is missed
+	@command -v ffmpeg >/dev/null || { echo "Install ffmpeg: what long clips are measured beside joins with it."; exit 1; }
 	cargo build --release --locked --bin clip-export
+	cargo bench --locked --package clip-export --bench day -- $(BENCH)
 	cargo bench --locked --package clip-export-local --bench export -- \
 		--function "$(CURDIR)/$(FUNCTION)" --python "$(BENCH_VENV)/bin/python" $(BENCH)
 
@@ -111,12 +121,12 @@ $(CARGO_FUZZ)/bin/cargo-fuzz:
 	cargo install --quiet --locked --root "$(CARGO_FUZZ)" --version 0.13.2 cargo-fuzz
 
 SECONDS ?= 30
-FUZZ_TARGETS := event key_template scanner
+FUZZ_TARGETS := event join key_template scanner tables
 .PHONY: fuzz $(FUZZ_TARGETS:%=fuzz-%)
 fuzz: $(FUZZ_TARGETS:%=fuzz-%)  ## no bytes from outside break a parser; SECONDS=30 for each of them
 
 fuzz-event: SEEDS := events
-fuzz-scanner: SEEDS := fuzz/seeds/scanner
+fuzz-join fuzz-scanner fuzz-tables: SEEDS := fuzz/seeds/scanner
 # A moov may have 16 MiB; what keeps more than a few of those has lost its bounds.
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(CARGO_FUZZ)/bin/cargo-fuzz
 	mkdir -p fuzz/corpus/$*
