@@ -18,7 +18,7 @@ const KEY: &str = "boto3.mp4";
 
 /// One export by a process that has just started.
 pub(crate) async fn export(stack: &Stack, python: &Path, clip: Clip) -> Outcome<Cost> {
-    let (start, end) = clip.range()?;
+    let (start, end) = clip.fragment_starts()?;
     let mut command = Command::new(python);
     command
         .args([

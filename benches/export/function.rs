@@ -6,23 +6,36 @@ use std::time::{Duration, Instant};
 use clip_export_local::function::{Environment, start};
 use clip_export_local::process::Process;
 use clip_export_local::runtime_api::{INIT_LIMIT, Outcome as Answer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Outcome;
 use super::report::Cost;
-use super::stack::{BUCKET, Clip, Stack};
+use super::stack::{BUCKET, Calls, Clip, Stack};
+use super::system;
 
 /// Where the clip goes; each export replaces the one before.
 const KEY: &str = "clip-export.mp4";
 
-/// The memory that the function is told to have, in MiB: the smallest it is made for.
-const MEMORY_MIB: u32 = 256;
+/// The memory that the function is told to have, in MiB: the least that Lambda gives.
+const MEMORY_MIB: u32 = 128;
 
 /// What a Lambda function has at most.
 const DEADLINE: Duration = Duration::from_secs(900);
 
 /// Variables of the function that differ from their defaults.
 pub(crate) type Settings = [(&'static str, &'static str)];
+
+/// What is known of an export beside its cost.
+#[derive(Clone, Debug)]
+pub(crate) struct Export {
+    pub(crate) cost: Cost,
+    /// Bytes that the process gave to disks, from its start on.
+    pub(crate) written: u64,
+    /// What it asked of AWS.
+    pub(crate) calls: Calls,
+    /// How long each stage took, by its name in the metrics and in their order. Stages can overlap.
+    pub(crate) stages: Vec<(String, Duration)>,
+}
 
 /// `times` exports, one after the other, by a process that has just started; times are those of the last.
 pub(crate) async fn export(
@@ -31,8 +44,8 @@ pub(crate) async fn export(
     clip: Clip,
     settings: &Settings,
     times: usize,
-) -> Outcome<Cost> {
-    let (start, end) = clip.range()?;
+) -> Outcome<Export> {
+    let (start, end) = clip.fragment_starts()?;
     let event = json!({
         "StreamName": clip.stream,
         "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": start, "EndTimestamp": end}},
@@ -45,14 +58,18 @@ pub(crate) async fn export(
     }
     let idle = process.cpu_time().ok_or("the function has ended")?;
     let stack_idle = Stack::cpu()?;
+    let calls_before = stack.calls();
     let invoked = Instant::now();
     invoke(stack, &process, &event).await?;
     let wall = invoked.elapsed();
+    let calls = stack.calls_since(&calls_before);
     let stack_cpu = Stack::cpu()?.saturating_sub(stack_idle);
     let process_cpu = process.cpu_time().ok_or("the function has ended")?;
     let peak_memory = process.peak_memory().ok_or("the function has ended")?;
+    let written = system::written(process.pid())?;
+    let stages = stages(&process, times).await?;
     process.kill().await;
-    Ok(Cost {
+    let cost = Cost {
         bytes: stack.size(KEY)?,
         wall,
         cpu: process_cpu.saturating_sub(idle),
@@ -60,7 +77,33 @@ pub(crate) async fn export(
         process_cpu,
         stack_cpu,
         peak_memory,
+    };
+    Ok(Export {
+        cost,
+        written,
+        calls,
+        stages,
     })
+}
+
+/// The times in the metrics of the invocation `number`, counted from 1 (CloudWatch's embedded metric format):
+/// the members whose names end with `Time`, in milliseconds, each a number or in a histogram.
+async fn stages(process: &Process, number: usize) -> Outcome<Vec<(String, Duration)>> {
+    // The log comes on another way than the answer, and may come later.
+    let (mut seen, mut line) = (0, String::new());
+    let mut lines = 0..;
+    while seen < number {
+        let next = process.line(lines.next().unwrap_or_default()).await;
+        line = next.ok_or("the function wrote no metrics")?;
+        seen += usize::from(line.contains("\"_aws\""));
+    }
+    let metrics: Map<String, Value> = serde_json::from_str(&line)?;
+    let stages = metrics.iter().filter_map(|(name, value)| {
+        let stage = name.strip_suffix("Time")?;
+        let milliseconds = value.as_f64().or_else(|| value["Values"][0].as_f64())?;
+        Some((stage.to_owned(), Duration::from_secs_f64(milliseconds / 1e3)))
+    });
+    Ok(stages.collect())
 }
 
 /// One invocation, which must succeed: a failure is quick, and would pass for a good figure.

@@ -1,11 +1,18 @@
-//! From measurements to what a person reads, and to the targets.
+//! From measurements to what a person reads, and to the targets. All of it is Markdown.
 
-use std::fmt::Write;
+mod long;
+mod table;
+
 use std::time::Duration;
+
+pub(crate) use long::{LongMemory, long_memory_table, recipe_table, stage_table};
+use table::table;
 
 use super::stack::Clip;
 
 const MIB: f64 = 1024.0 * 1024.0;
+
+const MB: f64 = 1e6;
 
 /// Wall and processor time of boto3 that the function may take at most.
 const MOST_OF_BOTO3: f64 = 0.5;
@@ -13,8 +20,9 @@ const MOST_OF_BOTO3: f64 = 0.5;
 /// Peak resident memory at the defaults (parts of 8 MiB, four on their way), in MiB.
 const MOST_MEMORY_MIB: f64 = 64.0;
 
-/// Peak memory of the clip that takes most by that of the clip that takes least, with small buffers. The clips
-/// differ by a factor of nine; this leaves room for one buffer of 5 MiB more or less on some 22 MiB.
+/// Peak memory of the clip that takes most by that of the clip that takes least, with small buffers, of clips
+/// that differ by a factor of nearly six and not in the place of `moov`, on which it depends what is held back.
+/// This leaves room for one buffer of 5 MiB more or less on some 22 MiB.
 const MOST_GROWTH: f64 = 1.25;
 
 /// From the start of the process to its first request for an event, in milliseconds.
@@ -77,32 +85,31 @@ pub(crate) fn comparison_table(
     let columns: [Column; 6] = [
         ("wall s", |cost| cost.wall.as_secs_f64(), true),
         ("CPU s", |cost| cost.cpu.as_secs_f64(), true),
-        ("wall s", |cost| cost.process_wall.as_secs_f64(), false),
-        ("CPU s", |cost| cost.process_cpu.as_secs_f64(), false),
+        (
+            "wall s, with start",
+            |cost| cost.process_wall.as_secs_f64(),
+            false,
+        ),
+        ("CPU s, with start", |cost| cost.process_cpu.as_secs_f64(), false),
         ("peak MiB", peak_mib, false),
-        ("stack s", |cost| cost.stack_cpu.as_secs_f64(), false),
+        ("stack's CPU s", |cost| cost.stack_cpu.as_secs_f64(), false),
     ];
     let bytes = median(ours.iter().map(|cost| cost.bytes as f64));
-    let (mut head, mut first, mut second, mut ratios) =
-        (String::new(), String::new(), String::new(), String::new());
+    let mut head = vec![format!("{:.1} MB over {scheme}", bytes / MB)];
+    let mut rows = ["ratio", "clip-export", "boto3"].map(|name| vec![name.to_owned()]);
     for (name, value, is_target) in columns {
         let (our, their) = (median(ours.iter().map(value)), median(theirs.iter().map(value)));
         let ratio = our / their;
-        let _ = write!(head, "{name:>10}");
-        let _ = write!(first, "{our:>10.2}");
-        let _ = write!(second, "{their:>10.2}");
-        let _ = write!(ratios, "{ratio:>10.2}");
+        head.push(name.to_owned());
+        for (row, value) in rows.iter_mut().zip([ratio, our, their]) {
+            row.push(format!("{value:.2}"));
+        }
         if is_target {
             let what = format!("{scheme}: {} of boto3's", name.trim_end_matches(" s"));
             targets.push(Target::new(what, ratio, MOST_OF_BOTO3));
         }
     }
-    format!(
-        "{:<22}{:>20}{:>20}\n{scheme:<22}{head}\nclip-export           {first}\nboto3                 {second}\nratio                 {ratios}\n",
-        format!("{:.1} MB over", bytes / 1e6),
-        "one export",
-        "with start",
-    )
+    table(head, rows)
 }
 
 /// Exports of one clip, for their peak memory.
@@ -118,44 +125,55 @@ pub(crate) struct Memory {
 
 /// Peak memory by the size of the clip and the place of its `moov`.
 pub(crate) fn memory_table(memory: &[Memory], targets: &mut Vec<Target>) -> String {
-    let worst = |costs: &[Cost]| costs.iter().map(peak_mib).fold(0.0, f64::max);
     let middle = |costs: &[Cost]| median(costs.iter().map(peak_mib));
-    let mut table = format!(
-        "{:<32}{:>20}{:>20}{:>20}\n{:<22}{:>10}",
-        "peak memory, MiB", "fresh process", "warm process", "warm, small buffers", "", "clip MB"
-    );
-    for column in ["median", "worst"].iter().cycle().take(6) {
-        let _ = write!(table, "{column:>10}");
-    }
-    table.push('\n');
+    let head = [
+        "peak memory, MiB",
+        "clip MB",
+        "fresh",
+        "worst",
+        "warm",
+        "worst",
+        "warm, small buffers",
+        "worst",
+    ];
     let (mut most_fresh, mut most_warm, mut small) = (0.0, 0.0, Vec::new());
+    let mut rows = Vec::new();
     for clip in memory {
-        let megabytes = median(clip.fresh.iter().map(|cost| cost.bytes as f64)) / 1e6;
-        let _ = write!(table, "{:<22}{megabytes:>10.1}", clip.clip.stream);
+        let megabytes = median(clip.fresh.iter().map(|cost| cost.bytes as f64)) / MB;
+        let mut row = vec![clip.clip.stream.to_owned(), format!("{megabytes:.1}")];
         for costs in [&clip.fresh, &clip.warm, &clip.small] {
-            let _ = write!(table, "{:>10.1}{:>10.1}", middle(costs), worst(costs));
+            row.push(format!("{:.1}", middle(costs)));
+            row.push(format!("{:.1}", worst_mib(costs)));
         }
-        table.push('\n');
-        most_fresh = f64::max(most_fresh, worst(&clip.fresh));
-        most_warm = f64::max(most_warm, worst(&clip.warm));
-        small.push(middle(&clip.small));
+        rows.push(row);
+        most_fresh = f64::max(most_fresh, worst_mib(&clip.fresh));
+        most_warm = f64::max(most_warm, worst_mib(&clip.warm));
+        small.push((clip.clip.stream, middle(&clip.small)));
     }
-    let growth =
-        small.iter().copied().fold(0.0, f64::max) / small.iter().copied().fold(f64::INFINITY, f64::min);
+    let growth = |stream: &str| {
+        let of_stream = small.iter().filter(|(name, _)| *name == stream);
+        let of_stream = of_stream.map(|(_, memory)| *memory);
+        of_stream.clone().fold(0.0, f64::max) / of_stream.fold(f64::INFINITY, f64::min)
+    };
+    let growth = small.iter().map(|(stream, _)| growth(stream)).fold(0.0, f64::max);
     targets.extend([
         Target::new("peak memory of a fresh process, MiB", most_fresh, MOST_MEMORY_MIB),
         Target::new("peak memory of a warm process, MiB", most_warm, MOST_MEMORY_MIB),
         Target::new(
-            "most by least memory of all clips, small buffers",
+            "most by least memory of a stream, small buffers",
             growth,
             MOST_GROWTH,
         ),
     ]);
-    table
+    table(head, rows)
 }
 
 fn peak_mib(cost: &Cost) -> f64 {
     cost.peak_memory as f64 / MIB
+}
+
+fn worst_mib(costs: &[Cost]) -> f64 {
+    costs.iter().map(peak_mib).fold(0.0, f64::max)
 }
 
 /// The cold starts.
@@ -164,21 +182,28 @@ pub(crate) fn cold_start_table(starts: Vec<Duration>, targets: &mut Vec<Target>)
     let (middle, worst) = (median(starts.clone()), starts.clone().fold(0.0, f64::max));
     targets.push(Target::new("cold start, median ms", middle, MOST_COLD_START_MS));
     targets.push(Target::new("cold start, worst ms", worst, MOST_COLD_START_MS));
-    format!(
-        "cold start            {middle:>10.1} ms, worst of {} {worst:.1} ms\n",
-        starts.len()
-    )
+    let row = [
+        "cold start, ms".to_owned(),
+        format!("{middle:.1}"),
+        format!("{worst:.1}"),
+    ];
+    let worst_of = format!("worst of {}", starts.len());
+    table(["", "median", &worst_of], [row])
 }
 
 /// Each target and whether it holds.
 pub(crate) fn target_table(targets: &[Target]) -> String {
-    let mut table = format!("{:<52}{:>10}{:>10}\n", "target", "measured", "at most");
-    for target in targets {
-        let verdict = if target.holds() { "" } else { "  MISSED" };
+    let rows = targets.iter().map(|target| {
         let Target { what, measured, most } = target;
-        let _ = writeln!(table, "{what:<52}{measured:>10.2}{most:>10.2}{verdict}");
-    }
-    table
+        let verdict = if target.holds() { "OK" } else { "MISSED" };
+        [
+            what.clone(),
+            format!("{measured:.2}"),
+            format!("{most:.2}"),
+            verdict.to_owned(),
+        ]
+    });
+    table(["target", "measured", "at most", ""], rows)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -1,5 +1,6 @@
 //! The local stack that both exporters talk to, and the clips that they export.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clip_export_local::account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
@@ -11,6 +12,7 @@ use clip_export_local::runtime_api::RuntimeApi;
 use clip_export_local::s3;
 
 use super::Outcome;
+use super::link::Link;
 
 /// The bucket that clips go to.
 pub(crate) const BUCKET: &str = "clips";
@@ -18,8 +20,18 @@ pub(crate) const BUCKET: &str = "clips";
 /// `motorway` of the local stack, with `moov` after the media.
 const MOOV_LAST: &str = "motorway-moov-last";
 
-/// Video bit rate of `motorway`, at which 180 s are just under the 100 MB of `GetClip`.
+/// Video bit rate of `motorway`.
 const BITS_PER_SECOND: u64 = 4_410_000;
+
+/// A camera whose clips of 200 fragments are nearly as large as `GetClip` makes them. Three hours of it are
+/// 2 GB, which the memory of most machines has room for twice, while S3 makes an object of its parts.
+const BOULEVARD: &str = "boulevard";
+
+/// Video bit rate of [`BOULEVARD`].
+const BOULEVARD_BITS_PER_SECOND: u64 = 1_500_000;
+
+/// Length of the fragments of every camera here.
+const FRAGMENT_SECONDS: u64 = 2;
 
 /// A clip to export.
 #[derive(Clone, Copy, Debug)]
@@ -29,17 +41,42 @@ pub(crate) struct Clip {
 }
 
 impl Clip {
-    /// The largest clip that `GetClip` makes: 180 s are 99.5 MB.
-    pub(crate) const LARGE: Self = Self::moov_first(180);
+    /// Nearly the largest clip that is asked for with one `GetClip`: 93 MB, 95 at most.
+    pub(crate) const LARGE: Self = Self::moov_first(168);
 
-    /// Small, middling and large, with `moov` first and last.
+    /// Small, middling and large, with `moov` first and last. Even the small ones have room for the 5 MiB that are
+    /// held back for part 1 where `moov` is last, and for two parts more.
     pub(crate) const ALL: [Self; 6] = [
-        Self::moov_first(18),
+        Self::moov_first(30),
         Self::moov_first(90),
         Self::LARGE,
-        Self::moov_last(18),
+        Self::moov_last(30),
         Self::moov_last(90),
-        Self::moov_last(180),
+        Self::moov_last(168),
+    ];
+
+    /// One `GetClip`, 68 MB.
+    pub(crate) const TWO_MINUTES: Self = Self {
+        stream: "highway",
+        seconds: 2 * 60,
+    };
+
+    /// 340 MB, four `GetClip`s.
+    pub(crate) const TEN_MINUTES: Self = Self {
+        stream: "highway",
+        seconds: 10 * 60,
+    };
+
+    /// 27 `GetClip`s of 200 fragments, small ones and large ones.
+    pub(crate) const THREE_HOURS: [Self; 2] = [
+        Self {
+            stream: "front-door",
+            seconds: 3 * 60 * 60,
+        },
+        Self {
+            stream: BOULEVARD,
+            seconds: 3 * 60 * 60,
+        },
     ];
 
     const fn moov_first(seconds: u64) -> Self {
@@ -56,13 +93,24 @@ impl Clip {
         }
     }
 
-    /// Start and end in seconds since 1970: some whole hour that is over, so that the cameras have all of it.
+    /// Start and end in seconds since 1970. They begin with a whole hour, and are over for an hour, so that the
+    /// cameras have all of them.
     pub(crate) fn range(self) -> Outcome<(u64, u64)> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let start = (now / 3600 - 1) * 3600;
+        let start = (now / 3600 - 1 - self.seconds.div_ceil(3600)) * 3600;
         Ok((start, start + self.seconds))
     }
+
+    /// As [`range`](Self::range), but with the start of the last fragment for an end: both ends of a request
+    /// belong to it, and a fragment starts with the second that ends the range.
+    pub(crate) fn fragment_starts(self) -> Outcome<(u64, u64)> {
+        let (start, end) = self.range()?;
+        Ok((start, end - FRAGMENT_SECONDS))
+    }
 }
+
+/// How often each operation of AWS was called.
+pub(crate) type Calls = BTreeMap<&'static str, u64>;
 
 /// S3, Kinesis Video Streams and the runtime API.
 pub(crate) struct Stack {
@@ -71,11 +119,36 @@ pub(crate) struct Stack {
     pub(crate) runtime: RuntimeApi,
     folder: tempfile::TempDir,
     tls: bool,
+    /// Where S3 and Kinesis Video Streams are found: their own endpoints, or the near end of a link.
+    endpoints: [String; 2],
+    /// Held for its end: with it go the connections.
+    _link: Option<Link>,
 }
 
 impl Stack {
-    /// Starts all of it; S3 and Kinesis Video Streams speak TLS if `tls`.
+    /// Starts all of it without the quotas of Kinesis Video Streams, for exports that follow each other faster
+    /// than in life; it and S3 speak TLS if `tls`.
     pub(crate) async fn start(tls: bool) -> Outcome<Self> {
+        Self::serve(tls, false).await
+    }
+
+    /// As [`start`](Self::start), without TLS and with the quotas.
+    pub(crate) async fn with_quotas() -> Outcome<Self> {
+        Self::serve(false, true).await
+    }
+
+    /// As [`with_quotas`](Self::with_quotas), at the far end of a link.
+    pub(crate) async fn behind(mut link: Link) -> Outcome<Self> {
+        let mut stack = Self::serve(false, true).await?;
+        for endpoint in &mut stack.endpoints {
+            let far = endpoint.strip_prefix("http://").unwrap_or(endpoint).parse()?;
+            *endpoint = format!("http://{}", link.to(far).await?);
+        }
+        stack._link = Some(link);
+        Ok(stack)
+    }
+
+    async fn serve(tls: bool, quotas: bool) -> Outcome<Self> {
         // In memory, where there is such a folder: what a disk takes is the same for everybody, and hides
         // what is measured.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
@@ -86,10 +159,12 @@ impl Stack {
         let mut streams = kvs::catalogue();
         let footage = Footage::h264_aac().bulky(BITS_PER_SECOND)?;
         streams.push(Stream::builder(MOOV_LAST, footage).moov(Moov::Last).build()?);
+        let footage = Footage::h264_aac().bulky(BOULEVARD_BITS_PER_SECOND)?;
+        streams.push(Stream::builder(BOULEVARD, footage).build()?);
         let kvs = kvs::Server::start(kvs::Options {
             streams,
-            // Neither is part of what is measured.
-            quotas: false,
+            quotas,
+            // The digests of answers are no part of what is measured.
             record: 0,
             authority: authority.clone(),
             ..kvs::Options::default()
@@ -98,12 +173,17 @@ impl Stack {
             authority,
             ..s3::Options::new(folder.path().join("s3"), &[BUCKET])
         });
+        let (s3, kvs) = (s3.await?, kvs.await?);
+        // By address: boto3 would make the bucket a sub-domain of a name.
+        let endpoints = [s3.endpoint(), kvs.endpoint()].map(|it| it.replace("localhost", "127.0.0.1"));
         Ok(Self {
-            s3: s3.await?,
-            kvs: kvs.await?,
+            s3,
+            kvs,
             runtime: RuntimeApi::start().await?,
             folder,
             tls,
+            endpoints,
+            _link: None,
         })
     }
 
@@ -114,11 +194,10 @@ impl Stack {
 
     /// The variables by which an AWS SDK finds the stack and trusts it.
     pub(crate) fn environment(&self) -> Outcome<Vec<(&'static str, String)>> {
-        // By address: boto3 would make the bucket a sub-domain of a name.
-        let by_address = |endpoint: String| endpoint.replace("localhost", "127.0.0.1");
+        let [s3, kinesis_video] = self.endpoints.clone();
         let mut variables = vec![
-            ("AWS_ENDPOINT_URL_S3", by_address(self.s3.endpoint())),
-            ("AWS_ENDPOINT_URL_KINESIS_VIDEO", by_address(self.kvs.endpoint())),
+            ("AWS_ENDPOINT_URL_S3", s3),
+            ("AWS_ENDPOINT_URL_KINESIS_VIDEO", kinesis_video),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
             ("AWS_DEFAULT_REGION", REGION.to_owned()),
@@ -136,6 +215,23 @@ impl Stack {
     /// Processor time of the stack so far, which is this process.
     pub(crate) fn cpu() -> Outcome<Duration> {
         Ok(cpu_time(std::process::id()).ok_or("no processor time in /proc")?)
+    }
+
+    /// How often each operation was called since `before`; operations that were not are left out.
+    pub(crate) fn calls_since(&self, before: &Calls) -> Calls {
+        let mut calls = self.calls();
+        calls.retain(|operation, count| {
+            *count -= before.get(operation).copied().unwrap_or_default();
+            *count > 0
+        });
+        calls
+    }
+
+    /// How often each operation was called so far.
+    pub(crate) fn calls(&self) -> Calls {
+        let kvs = kvs::OPERATIONS.iter().map(|name| (*name, self.kvs.calls(name)));
+        let s3 = s3::OPERATIONS.iter().map(|name| (*name, self.s3.calls(name)));
+        kvs.chain(s3).collect()
     }
 
     /// Size in bytes of the object that an export has just made; whoever made none has measured nothing.

@@ -1,0 +1,211 @@
+//! What planning and joining a day cost: the fragments and tables alone. Run by `make bench`.
+//!
+//! A day of fragments of two seconds is 43,200 of them, which `ListFragments` gives in no order.
+//! A day at 30 pictures a second with AAC at 48 kHz is 216 clips and 6.6 million samples. Its tables go through the
+//! joiner as an export's do, and its head is written as it is for the upload; there is no media, so that nothing else is
+//! measured. Memory is what the heap holds at most beyond one clip as it came.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    reason = "a benchmark that cannot go on says so and ends, and prints what it measured"
+)]
+
+mod clips;
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clip_export::mp4::{FragmentStart, Joiner, Selection};
+use clip_export::plan::{Boundary, Fragment, FragmentSelectorType, Plan, TimeRange};
+use peak_alloc::PeakAlloc;
+
+use clips::{CLIPS, Clip, SAMPLES, Shape};
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+/// Merging and writing a day may take a second of the function's time.
+const MOST_SECONDS: f64 = 1.0;
+
+/// Bytes of heap that a sample may take at most: 6.6 million of them then fit beside the parts of an upload.
+const MOST_BYTES: f64 = 16.0;
+
+/// Fragments of two seconds in a day.
+const FRAGMENTS: i64 = 43_200;
+
+/// Planning them may take this long: less than one call of `ListFragments`.
+const MOST_PLANNING: Duration = Duration::from_millis(20);
+
+/// Days that are joined in each shape; the median counts.
+const DAYS: usize = 3;
+
+/// What one day took.
+struct Cost {
+    scan: Duration,
+    merge: Duration,
+    write: Duration,
+    heap: usize,
+    head: u64,
+}
+
+fn main() -> ExitCode {
+    // `cargo test` runs benchmarks too, without this word.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let asserts = std::env::args().any(|argument| argument == "--assert");
+    println!("joining a day: {CLIPS} clips, {SAMPLES} samples");
+    println!(
+        "{:14} {:>9} {:>9} {:>9} {:>9} {:>14}",
+        "", "scan s", "merge s", "write s", "head MB", "heap B/sample"
+    );
+    let mut holds = true;
+    for shape in [Shape::Even, Shape::Milliseconds, Shape::Reordered] {
+        let clip = Clip::new(shape);
+        let mut days: Vec<Cost> = (0..DAYS).map(|_| day(&clip)).collect();
+        days.sort_by_key(|cost| cost.merge + cost.write);
+        let Cost {
+            scan,
+            merge,
+            write,
+            heap,
+            head,
+        } = &days[DAYS / 2];
+        let bytes = *heap as f64 / SAMPLES as f64;
+        let seconds = (*merge + *write).as_secs_f64();
+        let missed = if seconds > MOST_SECONDS || bytes > MOST_BYTES {
+            "  missed"
+        } else {
+            ""
+        };
+        holds &= missed.is_empty();
+        println!(
+            "{:14} {:9.3} {:9.3} {:9.3} {:9.1} {bytes:14.2}{missed}",
+            format!("{shape:?}"),
+            scan.as_secs_f64(),
+            merge.as_secs_f64(),
+            write.as_secs_f64(),
+            *head as f64 / 1e6,
+        );
+    }
+    println!("most: {MOST_SECONDS} s for merging and writing, {MOST_BYTES} bytes a sample");
+    let planning = plan();
+    holds &= planning <= MOST_PLANNING;
+    println!(
+        "planning a day: {FRAGMENTS} fragments in {:.1} ms{}, at most {} ms",
+        planning.as_secs_f64() * 1e3,
+        if planning <= MOST_PLANNING { "" } else { ", missed" },
+        MOST_PLANNING.as_millis()
+    );
+    if asserts && !holds {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Plans a day out of an unordered list, once with every thousandth fragment sent twice, which takes the
+/// slower way; the slower one counts.
+fn plan() -> Duration {
+    let range = TimeRange::from_milliseconds(0, FRAGMENTS * 2_000).expect("a day");
+    let fragment = |number: i64| {
+        // A step that shares no factor with their count visits all of them, far from their order.
+        let start = number * 7_919 % FRAGMENTS * 2_000;
+        Fragment {
+            number: format!("{start:047}").into(),
+            producer_ms: start,
+            server_ms: start + 300,
+            length_ms: 1_960,
+            bytes: 1_000_000,
+        }
+    };
+    let again = |number: i64| Fragment {
+        server_ms: FRAGMENTS * 2_000 + number,
+        ..fragment(number)
+    };
+    let times = [0, FRAGMENTS / 1_000].map(|resent| {
+        let mut runs: Vec<Duration> = (0..DAYS)
+            .map(|_| {
+                let listed: Vec<Fragment> = (0..FRAGMENTS)
+                    .map(fragment)
+                    .chain((0..resent).map(again))
+                    .collect();
+                let start = Instant::now();
+                let plan = Plan::new(
+                    listed,
+                    FragmentSelectorType::ProducerTimestamp,
+                    &range,
+                    Boundary::Cover,
+                );
+                let windows = plan.windows(0..plan.fragments().len());
+                let time = start.elapsed();
+                assert_eq!(
+                    windows.last().map(|window| window.end),
+                    Some(plan.fragments().len())
+                );
+                time
+            })
+            .collect();
+        runs.sort_unstable();
+        runs[DAYS / 2]
+    });
+    times[0].max(times[1])
+}
+
+/// Joins a day of the same clip.
+fn day(clip: &Clip) -> Cost {
+    let before = HEAP.current_usage();
+    HEAP.reset_peak_usage();
+    let (mut scan, mut merge) = (Duration::ZERO, Duration::ZERO);
+    let mut joiner = Joiner::new(None);
+    let mut wall_ms = 1_700_000_000_000;
+    for number in 0..CLIPS {
+        let start = Instant::now();
+        let tables = clip.scan();
+        scan += start.elapsed();
+        let start = Instant::now();
+        let fragments: Vec<FragmentStart> = tables
+            .video_sync_samples()
+            .map(|sync| FragmentStart {
+                sample: sync.number,
+                wall_ms: wall_ms + sync.at_us / 1_000,
+                continues: number > 0 || sync.number > 0,
+            })
+            .collect();
+        wall_ms += tables.video_end_us() / 1_000;
+        let end = tables.video_samples();
+        black_box(
+            joiner
+                .begin(
+                    tables,
+                    &Selection {
+                        fragments: &fragments,
+                        end,
+                    },
+                )
+                .expect("a clip that continues"),
+        );
+        joiner.commit();
+        merge += start.elapsed();
+    }
+    let start = Instant::now();
+    let joined = joiner.finish().expect("a movie");
+    let written: u64 = joined
+        .head
+        .pieces()
+        .map(|piece| black_box(piece).len() as u64)
+        .sum();
+    let write = start.elapsed();
+    assert_eq!(written, joined.head.len());
+    Cost {
+        scan,
+        merge,
+        write,
+        heap: HEAP.peak_usage().saturating_sub(before),
+        head: written,
+    }
+}
