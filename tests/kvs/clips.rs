@@ -65,7 +65,8 @@ async fn clips_are_asked_for_within_half_of_the_quota() {
             .expect("a clip");
     }
     assert_eq!(rig.tally.retries(), 0);
-    assert!(begun.elapsed().as_millis() >= 2000, "{:?}", begun.elapsed());
+    // 600 points, of which a second's are saved up.
+    assert!(begun.elapsed().as_millis() >= 1400, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -170,28 +170,27 @@ fn a_last_picture_without_a_duration_lasts_as_long_as_the_others() {
     assert_eq!(file.report.audio_samples_left_out, 0);
 }
 
+/// Each piece is found where the one before ended; looked for from the start, they take minutes.
 #[test]
-fn sound_in_many_pieces_takes_no_longer_than_its_samples() {
+fn sound_in_many_pieces_is_all_there() {
     let samples =
         (0..900).flat_map(|_| (0..200).map(|number| (if number == 199 { 900 } else { 64 }, 9 + number % 2)));
     let mut source = clip(1, 8, aac(1));
     source.sound.as_mut().expect("sound").samples = samples.collect();
     let tables = read(&source.file());
-    let began = std::time::Instant::now();
     let starts = fragments(&tables, 0, false);
-    Joiner::new(None)
-        .begin(
-            tables,
-            &Selection {
-                fragments: &starts,
-                end: 8,
-            },
-        )
-        .expect("joins");
-    assert!(
-        began.elapsed() < std::time::Duration::from_millis(500),
-        "{:?}",
-        began.elapsed()
+    let mut joiner = Joiner::new(None);
+    let selection = Selection {
+        fragments: &starts,
+        end: 8,
+    };
+    joiner.begin(tables, &selection).expect("joins");
+    joiner.commit();
+    let joined = joiner.finish().expect("a movie");
+    let left_out = joined.report.audio_samples_left_out;
+    assert_eq!(
+        joined.movie.tracks[1].samples + left_out,
+        180_000 + joined.report.silent_frames
     );
 }
 
