@@ -29,7 +29,7 @@
 //! - **Once.** The key and the fingerprint depend on the request alone and the write is conditional:
 //!   the same event twice makes one object.
 //! - **Bounded.** Peak memory = part size × (parts in flight + 1) + 5 MiB of the first part + sample
-//!   tables (4 to 16 bytes a sample, 128 MiB at most) + 16 MiB for the `moov` of one clip at most +
+//!   tables (4 to 16 bytes a sample, 128 MiB at most) + 200 bytes for each fragment listed + 16 MiB for the `moov` of one clip at most +
 //!   the process. What is kept for a clip does not depend on the size of its media.
 //!
 //! # Layout

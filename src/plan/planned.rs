@@ -206,16 +206,29 @@ fn with_running(
         return (kept, left_out, None);
     };
     // A copy of it, sent again, may lie in the range.
-    let mut both = inside.clone();
+    let mut both = inside;
     both.push(running.clone());
-    let (kept, left_out) = oldest_of_each(both);
+    let (mut kept, mut left_out) = oldest_of_each(both);
     // By the server's clock copies of what came before it may lie in the range, and play first.
     let place = kept.iter().position(|fragment| *fragment == running);
-    let next = place.and_then(|place| kept.get(place.saturating_add(1)));
-    if place.is_some() && runs_at(start, &running, next, &Measure::of(&kept), selector) {
+    let Some(place) = place else {
+        // It is not of the range, and so not left out of it.
+        left_out.resent.retain(|fragment| *fragment != running);
+        left_out.overlapping.retain(|fragment| *fragment != running);
+        return (kept, left_out, Some(running));
+    };
+    let next = kept.get(place.saturating_add(1));
+    if runs_at(start, &running, next, &Measure::of(&kept), selector) {
         return (kept, left_out, None);
     }
-    let (kept, left_out) = oldest_of_each(inside);
+    let running = kept.remove(place);
+    if left_out.is_empty() {
+        return (kept, left_out, Some(running));
+    }
+    // What was left out for its sake may count without it.
+    kept.append(&mut left_out.resent);
+    kept.append(&mut left_out.overlapping);
+    let (kept, left_out) = oldest_of_each(kept);
     (kept, left_out, Some(running))
 }
 

@@ -20,6 +20,12 @@ pub(super) struct LeftOut {
     pub(super) overlapping: Vec<Fragment>,
 }
 
+impl LeftOut {
+    pub(super) fn is_empty(&self) -> bool {
+        self.resent.is_empty() && self.overlapping.is_empty()
+    }
+}
+
 /// Splits `fragments` into those that count, in the order of their producer timestamps, and the rest.
 pub(super) fn oldest_of_each(mut fragments: Vec<Fragment>) -> (Vec<Fragment>, LeftOut) {
     let mut left_out = LeftOut::default();

@@ -239,10 +239,22 @@ proptest! {
     }
 
     #[test]
-    fn every_listed_fragment_of_the_range_is_planned_or_counted(listed in archive(), start in 0i64..100_000) {
+    fn every_listed_fragment_of_the_range_is_planned_or_counted(
+        listed in archive(),
+        start in 0i64..100_000,
+        by_server in any::<bool>(),
+        covers in any::<bool>(),
+    ) {
+        let (selector, boundary) = (
+            if by_server { ServerTimestamp } else { ProducerTimestamp },
+            if covers { Boundary::Cover } else { Boundary::Fragment },
+        );
         let range = range(start, start + 50_000);
-        let plan = Plan::new(listed.clone(), ProducerTimestamp, &range, Boundary::Fragment);
-        let inside = listed.iter().filter(|f| (start..=start + 50_000).contains(&f.producer_ms)).count();
+        let plan = Plan::new(listed.clone(), selector, &range, boundary);
+        let is_inside = |start_ms: i64| (start..=start + 50_000).contains(&start_ms);
+        let running = plan.fragments().iter().filter(|f| !is_inside(f.start_ms)).count();
+        prop_assert!(running <= usize::from(covers));
+        let inside = running + listed.iter().filter(|f| is_inside(f.start_ms(selector))).count();
         prop_assert_eq!(plan.fragments().len() + plan.resent + plan.overlapping, inside);
         let rising = plan.fragments().windows(2).all(|pair| pair[0].producer_ms < pair[1].producer_ms);
         prop_assert!(rising);
