@@ -38,6 +38,8 @@ pub enum Error {
     },
     /// The clip could not be had.
     Fetch(FetchError),
+    /// The archive lists nothing in the range, and a clip of it could not be had either.
+    NothingListed(FetchError),
     /// What came is not a whole MP4.
     Damaged(Mp4Error),
     /// What came is not what the list of fragments says.
@@ -98,7 +100,7 @@ impl Error {
         match self {
             Self::Request(_) | Self::Settings(_) => ErrorType::InvalidRequest,
             Self::NotYetArchived { .. } => ErrorType::NotYetArchived,
-            Self::Fetch(error) => of_fetch(error),
+            Self::Fetch(error) | Self::NothingListed(error) => of_fetch(error),
             Self::Damaged(Mp4Error::Unsupported { .. }) => ErrorType::UnsupportedMedia,
             Self::Damaged(Mp4Error::TooLarge { .. }) => ErrorType::UnsupportedMedia,
             // Playback that is cut to a range in which no picture begins.
@@ -117,7 +119,7 @@ impl Error {
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            Self::Fetch(error) => error.request_id(),
+            Self::Fetch(error) | Self::NothingListed(error) => error.request_id(),
             Self::Upload(error) => error.request_id(),
             Self::Unsettled(error) | Self::Partly { source: error, .. } => error.request_id(),
             _ => None,
@@ -247,6 +249,7 @@ impl fmt::Display for Error {
                 rfc3339(*now)
             ),
             Self::Fetch(_) => f.write_str("the clip could not be fetched"),
+            Self::NothingListed(_) => f.write_str("the archive lists no fragment in the range"),
             Self::Damaged(_) => f.write_str("what GetClip sent is not a whole clip"),
             Self::Strange { range, .. } => {
                 f.write_str("what GetClip sent is not what ListFragments named")?;
@@ -299,7 +302,7 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Fetch(error) => Some(error),
+            Self::Fetch(error) | Self::NothingListed(error) => Some(error),
             Self::Damaged(error) => Some(error),
             Self::Upload(error) => Some(error),
             Self::Strange { source, .. } => Some(source),

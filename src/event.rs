@@ -352,7 +352,7 @@ fn clip_fragment_selector(
         reader.fault(
             object.path(),
             format!(
-                "asks for {:.3} s; one GetClip covers 24 hours at most, ask for less",
+                "asks for {:.3} s; a range may be 24 hours (86,400 s) long",
                 range.duration().as_secs_f64()
             ),
         );

@@ -218,12 +218,12 @@ impl Job<'_> {
         let mut asked = Timestamp::now();
         let mut windows = 1;
         let ended = match course {
-            Course::Unlisted(_) => {
-                carry_out(self, async |makings: &mut Vec<Making>| {
+            Course::Unlisted(why) => {
+                let ended = carry_out(self, async |makings: &mut Vec<Making>| {
                     asked = unlisted::fetch(self, backoff, makings).await?;
                     Ok(())
-                })
-                .await?
+                });
+                ended.await.map_err(|error| why.explain(error))?
             }
             Course::Listed(listed) => {
                 carry_out(self, async |makings: &mut Vec<Making>| {
@@ -267,7 +267,8 @@ impl Job<'_> {
         for gap in &account.gaps {
             tracing::warn!(
                 place = gap.place.as_str(),
-                start_ms = gap.start_ms,
+                start = gap.start(),
+                end = gap.end(),
                 seconds = gap.seconds(),
                 "footage is missing"
             );

@@ -115,11 +115,11 @@ impl ErrorType {
                 "Try again when the range has ended and its last fragment (up to 20 s) is archived."
             }
             Self::UnsupportedMedia => {
-                "GetClip takes H.264 or H.265 with AAC, or H.264 with G.711 A-law, and codec parameters that do not change \
-                 inside of the range; ask for a range on one side of the change."
+                "GetClip takes H.264 or H.265, alone or with AAC, and H.264 with G.711 A-law: set the camera to one of these. \
+                 If the tables are too large, ask for a shorter range."
             }
             Self::AccessDenied => {
-                "Check the function's role: kinesisvideo:GetDataEndpoint and GetClip on the stream; s3:PutObject, \
+                "Check the function's role: kinesisvideo:GetDataEndpoint, ListFragments and GetClip on the stream; s3:PutObject, \
                  s3:GetObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on the key, s3:ListBucket and \
                  s3:ListBucketMultipartUploads on the bucket, s3:PutObjectTagging for tags; kms:GenerateDataKey and \
                  kms:Decrypt for keys of your own."

@@ -22,14 +22,17 @@ pub(super) async fn find(
 ) -> Result<Option<usize>, Error> {
     let fragments = listed.plan.fragments().get(window.clone()).unwrap_or_default();
     let mut search = Search::new(fragments);
+    let mut calls = 0u32;
     while let Some(length) = search.next() {
+        calls = calls.saturating_add(1);
         let prefix = window.start..window.start.saturating_add(length);
         search.learn(length, accepts(job, listed, &prefix).await?);
     }
     let found = search.found().map(|length| window.start.saturating_add(length));
     tracing::info!(
-        window = ?window,
-        first_of_the_new = found,
+        calls,
+        fragments = window.len(),
+        before_the_change = found.map(|found| found.saturating_sub(window.start)),
         "looked for the change of codec"
     );
     Ok(found)

@@ -29,6 +29,14 @@ pub(super) enum Unlisted {
 }
 
 impl Unlisted {
+    /// The error of the call that was made instead: that there is nothing was known before it.
+    pub(super) fn explain(self, error: Error) -> Error {
+        match error {
+            Error::Fetch(source) if self == Self::Empty => Error::NothingListed(source),
+            error => error,
+        }
+    }
+
     /// What it makes doubtful of the clip.
     pub(super) fn doubts(self, boundary: Boundary) -> Vec<Doubt> {
         let unlisted = match self {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{milliseconds, told};
+use super::milliseconds;
 use crate::plan::{Doubt, Gap, Plan};
 
 /// What is known about the completeness of a clip.
@@ -57,8 +57,8 @@ impl From<&Gap> for GapReceipt {
     fn from(gap: &Gap) -> Self {
         Self {
             place: gap.place.as_str(),
-            start_timestamp: told(gap.start_ms),
-            end_timestamp: told(gap.end_ms),
+            start_timestamp: gap.start(),
+            end_timestamp: gap.end(),
             seconds: gap.seconds(),
         }
     }
@@ -99,13 +99,8 @@ impl Account {
     /// Of clips that hold the fragments of a plan, fetched in so many windows.
     #[must_use]
     pub fn of_plan(plan: &Plan, windows: u32, doubts: Vec<Doubt>) -> Self {
-        let complete = plan.gaps.is_empty() && plan.overlapping == 0;
         Self {
-            coverage: if complete {
-                Coverage::Complete
-            } else {
-                Coverage::Partial
-            },
+            coverage: Coverage::of_plan(plan),
             doubts,
             gaps: plan.gaps.clone(),
             listed: Some(ListedAccount {

@@ -73,6 +73,9 @@ impl Clock<'_> {
                                 segments.pop();
                             }
                         }
+                    } else if limit == last.end {
+                        // All of its pictures, but not the sound that reaches past them.
+                        cut.end = Some(limit);
                     }
                 }
             }
