@@ -17,6 +17,7 @@ FUNCTION := $(or $(CARGO_TARGET_DIR),target)/release/clip-export
 .PHONY: run
 run:  ## one clip: the real function on EVENT=events/x.json, against AWS's services on loopback
 	cargo build --release --locked --bin clip-export
+	cargo build --locked --package clip-export-local
 	cargo run --quiet --locked --package clip-export-local -- run --function $(FUNCTION) --out $(OUT) $(EVENT)
 
 .PHONY: local
