@@ -89,12 +89,6 @@ impl Scanner {
         self.position
     }
 
-    /// Whether `moov` has been seen whole.
-    #[must_use]
-    pub fn has_moov(&self) -> bool {
-        self.moov.is_some()
-    }
-
     /// Whether `moov` stands before the media; `None` until one of the two has begun.
     #[must_use]
     pub fn layout(&self) -> Option<Layout> {

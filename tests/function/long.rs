@@ -253,5 +253,5 @@ async fn what_was_sent_twice_at_other_times_is_left_out_and_counted() {
     let rig = Rig::start().await;
     let receipt = exported(&rig, "ferry", 700).await;
     assert_eq!(receipt["FragmentsOverlapping"], json!(6), "{receipt}");
-    assert_eq!(receipt["Coverage"], json!("PARTIAL"));
+    assert_eq!(receipt["Coverage"], json!("COMPLETE"));
 }
