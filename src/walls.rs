@@ -24,6 +24,9 @@ const ANSWER: Duration = Duration::from_millis(300);
 /// Least time in which anything can be done.
 const LEAST: Duration = Duration::from_secs(1);
 
+/// Time that a call needs after a wait, if it is to have an answer at all.
+const CALL: Duration = Duration::from_millis(250);
+
 /// When to stop working and when to stop cleaning up.
 #[derive(Debug, Clone, Copy)]
 pub struct Walls {
@@ -79,10 +82,13 @@ impl Walls {
         self.until(self.work_ends, stage, work).await
     }
 
-    /// Whether there is time for `wait` and something after it before the first wall.
+    /// Whether there is time for `wait` and a call after it before the first wall.
     #[must_use]
     pub fn have_time_for(&self, wait: Duration) -> bool {
-        match (self.work_ends, Instant::now().checked_add(wait)) {
+        match (
+            self.work_ends,
+            Instant::now().checked_add(wait.saturating_add(CALL)),
+        ) {
             (Some(wall), Some(then)) => then < wall,
             (Some(_), None) => false,
             (None, _) => true,
