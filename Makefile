@@ -106,11 +106,13 @@ $(BENCH_VENV)/.complete:
 	"$(@D)/bin/pip" install --quiet --disable-pip-version-check --requirement benches/requirements.txt
 	touch "$@"
 
+# The day first: for a benchmark of its package cargo builds the function too, unoptimised at the link,
+# and puts it where the release goes.
 .PHONY: bench
 bench: $(BENCH_VENV)/.complete  ## what an export costs, beside boto3, and what joining a day costs; BENCH=--assert fails where a target is missed
 	@command -v ffmpeg >/dev/null || { echo "Install ffmpeg: what long clips are measured beside joins with it."; exit 1; }
-	cargo build --release --locked --bin clip-export
 	cargo bench --locked --package clip-export --bench day -- $(BENCH)
+	cargo build --release --locked --bin clip-export
 	cargo bench --locked --package clip-export-local --bench export -- \
 		--function "$(CURDIR)/$(FUNCTION)" --python "$(BENCH_VENV)/bin/python" $(BENCH)
 
