@@ -32,6 +32,7 @@ use crate::kvs::{Archive, FetchError, Kvs};
 use crate::mp4::{self, Mp4Error};
 use crate::plan::{Doubt, SETTLE};
 use crate::receipt::{Account, ClipReceipt, Receipt, Status};
+use crate::retry;
 use crate::tally::Tally;
 use crate::upload::{Existing, Head, Store, UploadError};
 use crate::walls::Walls;
@@ -187,25 +188,12 @@ impl Job<'_> {
                 }
                 Err(error) => error,
             };
-            if !mends_by_starting_over(&error, &course) {
+            let failure = || chain(&error);
+            if !mends_by_starting_over(&error, &course)
+                || !retry::wait(&mut backoff, walls, self.tally, failure, None, "starting over").await
+            {
                 return Err(error);
             }
-            let wait = backoff
-                .next(fastrand::f64())
-                .filter(|wait| walls.have_time_for(*wait));
-            let Some(wait) = wait else {
-                return Err(error);
-            };
-            let text = chain(&error);
-            tracing::warn!(
-                error = text,
-                retry = backoff.made(),
-                wait_ms = wait.as_millis(),
-                "starting over"
-            );
-            self.tally.failed(text);
-            self.tally.retried();
-            tokio::time::sleep(wait).await;
             if matches!(error, Error::Strange { .. }) {
                 // The list may have been behind what GetClip knew.
                 course = survey(self).await?;

@@ -28,6 +28,7 @@ use crate::config::Transfer;
 use crate::error::chain;
 use crate::event::Stream;
 use crate::plan::FragmentSelectorType;
+use crate::retry;
 use crate::sdk::custom_endpoint;
 use crate::tally::Tally;
 use crate::walls::Walls;
@@ -118,22 +119,10 @@ impl Archive {
         if !error.may_pass() {
             return Err(error);
         }
-        let wait = backoff
-            .next(fastrand::f64())
-            .filter(|wait| self.walls.have_time_for(*wait));
-        let Some(wait) = wait else {
+        let failure = || chain(&error);
+        if !retry::wait(backoff, &self.walls, &self.tally, failure, None, "asking again").await {
             return Err(error);
-        };
-        let error = chain(&error);
-        tracing::warn!(
-            error,
-            retry = backoff.made(),
-            wait_ms = wait.as_millis(),
-            "asking again"
-        );
-        self.tally.failed(error);
-        self.tally.retried();
-        tokio::time::sleep(wait).await;
+        }
         Ok(())
     }
 }

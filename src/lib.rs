@@ -42,7 +42,7 @@
 //! - [`kvs`]: data endpoints, lists and clips; the only module that sees the SDK of Kinesis Video Streams.
 //! - [`upload`]: parts, checksum, complete xor abandon; the only module that sees the SDK of S3.
 //! - [`export`]: the pipeline; the only module that knows all stages.
-//! - [`walls`], [`backoff`]: when to stop, and how long to wait before trying again. [`call`]: how a
+//! - [`walls`], [`backoff`], `retry`: when to stop, and how to wait before trying again. [`call`]: how a
 //!   call to AWS fails.
 //! - [`receipt`], [`error`]: the two kinds of answer. [`tally`]: what they count.
 //! - [`handler`]: event → answer, log and metrics. [`telemetry`], [`sdk`]: what the cold start sets up.
@@ -68,6 +68,7 @@ pub mod kvs;
 pub mod mp4;
 pub mod plan;
 pub mod receipt;
+mod retry;
 pub mod sdk;
 pub mod tally;
 pub mod telemetry;

@@ -197,6 +197,14 @@ pub fn rfc3339(timestamp: Timestamp) -> String {
     format!("{timestamp:.3}")
 }
 
+/// As [`rfc3339`], of milliseconds since 1970; nothing outside of the years that can be written.
+#[must_use]
+pub fn rfc3339_of_ms(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds)
+        .map(rfc3339)
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -140,13 +140,6 @@ impl Receipt {
     }
 }
 
-/// A time as receipts say it; nothing outside of the years that can be written.
-fn told(milliseconds: i64) -> String {
-    jiff::Timestamp::from_millisecond(milliseconds)
-        .map(rfc3339)
-        .unwrap_or_default()
-}
-
 /// Seconds to the millisecond: what is behind it is noise of the division.
 fn milliseconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((seconds * 1000.0).round() / 1000.0)

@@ -20,6 +20,7 @@ use crate::kvs::FetchError;
 use crate::mp4::{ClipTables, Difference, FourCC, Joiner};
 use crate::plan::Strange;
 use crate::receipt::Footage;
+use crate::retry;
 use crate::upload::Completes;
 use print::Print;
 
@@ -199,23 +200,13 @@ impl<'a> Windows<'a> {
                 Ok(came) => return Ok(came),
                 Err(error) => error,
             };
-            let wait = backoff
-                .next(fastrand::f64())
-                .filter(|wait| breaks_off(&error) && self.job.invocation.walls.have_time_for(*wait));
-            let Some(wait) = wait else {
+            let (walls, tally) = (&self.job.invocation.walls, self.job.tally);
+            let (failure, what) = (|| chain(&error), "fetching the window again");
+            if !breaks_off(&error)
+                || !retry::wait(&mut backoff, walls, tally, failure, Some(window), what).await
+            {
                 return Err(Halt::Failed(error));
-            };
-            let text = chain(&error);
-            tracing::warn!(
-                error = text,
-                window = ?window,
-                retry = backoff.made(),
-                wait_ms = wait.as_millis(),
-                "fetching the window again"
-            );
-            self.job.tally.failed(text);
-            self.job.tally.retried();
-            tokio::time::sleep(wait).await;
+            }
         }
     }
 

@@ -1,8 +1,6 @@
 //! Where footage is missing.
 
-use jiff::Timestamp;
-
-use super::{Fragment, Planned, rfc3339};
+use super::{Fragment, Planned, rfc3339_of_ms};
 
 /// Longest frame that a gap is measured from, in milliseconds: cameras send a picture a second at
 /// least, and what lasts longer is the gap itself.
@@ -59,13 +57,13 @@ impl Gap {
     /// Its first moment, as receipts say it; nothing outside of the years that can be written.
     #[must_use]
     pub fn start(&self) -> String {
-        told(self.start_ms)
+        rfc3339_of_ms(self.start_ms)
     }
 
     /// The first moment after it, as receipts say it.
     #[must_use]
     pub fn end(&self) -> String {
-        told(self.end_ms)
+        rfc3339_of_ms(self.end_ms)
     }
 
     /// Its length in seconds.
@@ -73,12 +71,6 @@ impl Gap {
     pub fn seconds(&self) -> f64 {
         self.end_ms.saturating_sub(self.start_ms) as f64 / 1000.0
     }
-}
-
-fn told(milliseconds: i64) -> String {
-    Timestamp::from_millisecond(milliseconds)
-        .map(rfc3339)
-        .unwrap_or_default()
 }
 
 /// How far the starts of fragments may be apart before footage is missing between them.

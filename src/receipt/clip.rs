@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::{milliseconds, optional_milliseconds, told};
+use super::{milliseconds, optional_milliseconds};
 use crate::mp4::{FourCC, JoinReport, Movie, TrackKind};
+use crate::plan::rfc3339_of_ms;
 use crate::upload::Stored;
 
 /// One object.
@@ -113,8 +114,8 @@ impl Footage {
     #[must_use]
     pub fn new(start_ms: i64, end_ms: i64, fragments: usize, report: Option<&JoinReport>) -> Self {
         Self {
-            start_timestamp: told(start_ms),
-            end_timestamp: told(end_ms),
+            start_timestamp: rfc3339_of_ms(start_ms),
+            end_timestamp: rfc3339_of_ms(end_ms),
             fragments,
             tracks_left_out: Vec::new(),
             join: report.map(|report| Join {

@@ -11,6 +11,7 @@ use super::{Store, Target, UploadError};
 use crate::backoff::Backoff;
 use crate::call::CallError;
 use crate::error::chain;
+use crate::retry;
 
 /// How far the clocks of S3 and of this function may be apart, where an upload is looked for by the
 /// time at which it was created.
@@ -39,22 +40,11 @@ impl Upload {
                 self.confirm().await?;
             }
             let may_pass = error.call().is_some_and(CallError::may_pass);
-            let wait = backoff
-                .next(fastrand::f64())
-                .filter(|wait| may_pass && self.target.walls.have_time_for(*wait));
-            let Some(wait) = wait else {
+            let (walls, tally) = (&self.target.walls, &self.store.tally);
+            let failure = || chain(&error);
+            if !may_pass || !retry::wait(&mut backoff, walls, tally, failure, None, "asking again").await {
                 return Err(error);
-            };
-            let error = chain(&error);
-            tracing::warn!(
-                error,
-                retry = backoff.made(),
-                wait_ms = wait.as_millis(),
-                "asking again"
-            );
-            self.store.tally.failed(error);
-            self.store.tally.retried();
-            tokio::time::sleep(wait).await;
+            }
         }
     }
 

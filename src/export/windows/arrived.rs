@@ -47,17 +47,16 @@ impl Windows<'_> {
             Some(Print::of(tables, &syncs, start..end))
         };
         let came = arrival.fragments.len();
-        let (first, last) = (print(0), print(came.saturating_sub(1)));
         let (movie, _) = self.at_hand()?;
         // Where a listed fragment is not in an answer at all, its end looks cut off; what is then asked
         // for again is there already.
-        let again = movie.tail.as_ref().zip(first.as_ref());
-        if again.is_some_and(|(tail, first)| tail.is_same(first)) {
+        let is_again = |tail: &Print| print(0).is_some_and(|first| tail.is_same(&first));
+        if movie.tail.as_ref().is_some_and(is_again) {
             return Err(self.strange(window, Strange::Again));
         }
         movie.next_tail = None;
         if came < window.len() {
-            movie.next_tail = last.filter(Print::is_telling);
+            movie.next_tail = print(came.saturating_sub(1)).filter(Print::is_telling);
             if movie.next_tail.is_none() {
                 return Err(self.strange(window, Strange::Short));
             }
