@@ -7,7 +7,9 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use crate::event::{Defaults, Fault, Faults, KeyTemplate, check_bucket, shown_text};
+use jiff::SignedDuration;
+
+use crate::event::{AlarmStreams, Defaults, Fault, Faults, KeyTemplate, check_bucket, shown_text};
 use crate::plan::FragmentSelectorType;
 
 /// Key template where `CLIP_KEY` sets none.
@@ -43,6 +45,31 @@ const RETRIES: Range = Range {
     max: 20,
 };
 
+/// Fragments last 20 s at most, and what raised an alarm is seldom older than its period; an hour is ample.
+const ROLL_SECONDS: Range = Range {
+    min: 0,
+    default: 30,
+    max: 3600,
+};
+
+/// The post-roll of an alarm, and the time until its last fragment is archived, at their defaults. More
+/// than 840 s would leave no time for the export.
+const MAX_WAIT_SECONDS: Range = Range {
+    min: 0,
+    default: 90,
+    max: 840,
+};
+
+/// MiB of the process itself: its code, its clients, the event, the allocator's holes.
+const PROCESS_MIB: u64 = 32;
+
+/// MiB of one export beside its parts: the rest of part 1, one clip's `moov` and some hours of tables.
+const EXPORT_MIB: u64 = 24;
+
+/// Exports side by side at most: Kinesis Video Streams allows two full clips a second of one stream, and
+/// messages of a batch are often about the same.
+const MOST_SIDE_BY_SIDE: u64 = 10;
+
 struct Range {
     min: u32,
     default: u32,
@@ -58,6 +85,20 @@ pub struct Config {
     pub transfer: Transfer,
     /// How objects are kept.
     pub keeping: Keeping,
+    /// Longest wait for footage that is not archived yet, `CLIP_MAX_WAIT_SECONDS`: 0 to 840 s.
+    pub max_wait: Duration,
+    /// How messages of a queue are worked off.
+    pub batches: Batches,
+}
+
+/// How messages of a queue are worked off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batches {
+    /// Exports at a time: as many as the function's memory holds.
+    pub side_by_side: NonZeroUsize,
+    /// Queue for messages that can never be served, `CLIP_FAILED_QUEUE_URL`. Where it is not set, they go
+    /// back to the queue that they came from, whose redrive policy decides.
+    pub failed_queue_url: Option<String>,
 }
 
 /// How calls to Kinesis Video Streams and S3 are made.
@@ -158,6 +199,25 @@ impl Config {
         let uploads = number("CLIP_UPLOADS", UPLOADS);
         let stall = number("CLIP_STALL_SECONDS", STALL_SECONDS);
         let retries = number("CLIP_RETRIES", RETRIES);
+        let pre_roll = number("CLIP_PRE_ROLL_SECONDS", ROLL_SECONDS);
+        let post_roll = number("CLIP_POST_ROLL_SECONDS", ROLL_SECONDS);
+        let max_wait = number("CLIP_MAX_WAIT_SECONDS", MAX_WAIT_SECONDS);
+        let alarm_streams = match variable("CLIP_ALARM_STREAMS") {
+            None => AlarmStreams::default(),
+            Some(text) => AlarmStreams::parse(&text).unwrap_or_else(|message| {
+                fault("CLIP_ALARM_STREAMS", message);
+                AlarmStreams::default()
+            }),
+        };
+        let failed_queue_url = variable("CLIP_FAILED_QUEUE_URL");
+        if let Some(url) = &failed_queue_url
+            && !(url.starts_with("https://") || url.starts_with("http://"))
+        {
+            fault(
+                "CLIP_FAILED_QUEUE_URL",
+                format!("{} is not the URL of a queue", shown_text(url)),
+            );
+        }
         let bucket_owner = variable("CLIP_BUCKET_OWNER");
         if let Some(owner) = &bucket_owner
             && (owner.len() != 12 || !owner.bytes().all(|byte| byte.is_ascii_digit()))
@@ -172,12 +232,22 @@ impl Config {
         let (Some(key), Some(selector), true) = (key, selector, faults.is_empty()) else {
             return Err(Faults(faults));
         };
+        let memory_mib = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|text| text.parse().ok());
+        let seconds = |seconds: u32| SignedDuration::from_secs(seconds.into());
         Ok(Self {
             defaults: Defaults {
                 bucket,
                 allowed_buckets,
                 key,
                 selector,
+                pre_roll: seconds(pre_roll),
+                post_roll: seconds(post_roll),
+                alarm_streams,
+            },
+            max_wait: Duration::from_secs(max_wait.into()),
+            batches: Batches {
+                side_by_side: side_by_side(memory_mib.unwrap_or(0), part_mib.into(), uploads.into()),
+                failed_queue_url,
             },
             transfer: Transfer {
                 part_bytes: non_zero(usize::try_from(u64::from(part_mib) * MIB).unwrap_or(usize::MAX)),
@@ -193,6 +263,16 @@ impl Config {
             },
         })
     }
+}
+
+/// How many exports fit into so much memory, by the bound that the library's documentation gives; one at
+/// least, which is what a function without a known size gets.
+fn side_by_side(memory_mib: u64, part_mib: u64, uploads: u64) -> NonZeroUsize {
+    let export = part_mib
+        .saturating_mul(uploads.saturating_add(1))
+        .saturating_add(EXPORT_MIB);
+    let exports = memory_mib.saturating_sub(PROCESS_MIB) / export.max(1);
+    non_zero(usize::try_from(exports.min(MOST_SIDE_BY_SIDE)).unwrap_or(1))
 }
 
 fn non_zero(number: usize) -> NonZeroUsize {
@@ -222,6 +302,32 @@ mod tests {
     }
 
     #[test]
+    fn as_many_exports_run_side_by_side_as_memory_holds() {
+        let exports = |memory, part, uploads| side_by_side(memory, part, uploads).get();
+        assert_eq!(exports(256, 8, 4), 3);
+        assert_eq!(exports(512, 8, 4), 7);
+        assert_eq!(exports(128, 5, 2), 2);
+        assert_eq!(exports(0, 8, 4), 1);
+        assert_eq!(exports(10_240, 8, 4), 10);
+        assert_eq!(exports(256, 256, 32), 1);
+    }
+
+    #[test]
+    fn what_alarms_mean_is_read() {
+        let config = config(&[
+            ("CLIP_PRE_ROLL_SECONDS", "0"),
+            ("CLIP_POST_ROLL_SECONDS", "3600"),
+            ("CLIP_MAX_WAIT_SECONDS", "840"),
+            ("CLIP_ALARM_STREAMS", r#"{"lobby-*": "front-door"}"#),
+        ])
+        .expect("valid");
+        assert!(config.defaults.pre_roll.is_zero());
+        assert_eq!(config.defaults.post_roll.as_secs(), 3600);
+        assert_eq!(config.max_wait.as_secs(), 840);
+        assert_eq!(config.defaults.alarm_streams.to_string(), r#""lobby-*""#);
+    }
+
+    #[test]
     fn lists_are_split_at_commas() {
         let config = config(&[("CLIP_ALLOWED_BUCKETS", " clips-a, clips-b,")]).expect("valid");
         assert_eq!(config.defaults.allowed_buckets, ["clips-a", "clips-b"]);
@@ -238,6 +344,11 @@ mod tests {
             ("CLIP_UPLOADS", "0"),
             ("CLIP_STALL_SECONDS", "soon"),
             ("CLIP_RETRIES", "21"),
+            ("CLIP_PRE_ROLL_SECONDS", "-1"),
+            ("CLIP_POST_ROLL_SECONDS", "3601"),
+            ("CLIP_MAX_WAIT_SECONDS", "841"),
+            ("CLIP_ALARM_STREAMS", "front-door"),
+            ("CLIP_FAILED_QUEUE_URL", "failed"),
             ("CLIP_BUCKET_OWNER", "1234"),
         ])
         .expect_err("all wrong");
@@ -253,6 +364,11 @@ mod tests {
                 "CLIP_UPLOADS",
                 "CLIP_STALL_SECONDS",
                 "CLIP_RETRIES",
+                "CLIP_PRE_ROLL_SECONDS",
+                "CLIP_POST_ROLL_SECONDS",
+                "CLIP_MAX_WAIT_SECONDS",
+                "CLIP_ALARM_STREAMS",
+                "CLIP_FAILED_QUEUE_URL",
                 "CLIP_BUCKET_OWNER"
             ]
         );

@@ -29,12 +29,14 @@ pub enum Error {
     Request(Faults),
     /// The environment variables of the function are wrong.
     Settings(Faults),
-    /// The range has not ended, or only just, and there is nothing in the archive.
+    /// The range has not ended, or only just, and its footage is not in the archive.
     NotYetArchived {
         /// End of the range.
         end: Timestamp,
-        /// When it was asked for.
+        /// When it was given up.
         now: Timestamp,
+        /// From when on the same request makes sense again.
+        again: Timestamp,
     },
     /// The clip could not be had.
     Fetch(FetchError),
@@ -242,11 +244,12 @@ impl fmt::Display for Error {
         match self {
             Self::Request(faults) => write!(f, "the event cannot be served: {faults}"),
             Self::Settings(faults) => write!(f, "the function's environment variables are wrong: {faults}"),
-            Self::NotYetArchived { end, now } => write!(
+            Self::NotYetArchived { end, now, again } => write!(
                 f,
-                "the range ends at {} and it is {}: its footage is not archived yet",
+                "the range ends at {} and it is {}: its footage is not archived yet; ask again from {} on",
                 rfc3339(*end),
-                rfc3339(*now)
+                rfc3339(*now),
+                rfc3339(*again)
             ),
             Self::Fetch(_) => f.write_str("the clip could not be fetched"),
             Self::NothingListed(_) => f.write_str("the archive lists no fragment in the range"),

@@ -1,6 +1,6 @@
 //! The pipeline: the only module that knows all stages of an export.
 //!
-//! look at the key → list the fragments → fetch window after window, and pass each into the object
+//! look at the key → wait until the footage is archived → list the fragments → fetch window after window, and pass each into the object
 //! that is being made → complete → receipt. A window that breaks off is fetched again and continued;
 //! what can be mended only by starting over (an upload that somebody aborted, a list that does not
 //! fit what comes) starts over here, with new uploads. However an attempt ends, by an error, a panic
@@ -16,32 +16,36 @@ mod passing;
 mod settle;
 mod spool;
 mod unlisted;
+mod waiting;
 mod windows;
 
 use std::ops::Range;
 use std::sync::Arc;
-
-use bytes::Bytes;
-use jiff::Timestamp;
+use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::config::{Config, Transfer};
-use crate::error::{Error, ErrorType, chain};
+use crate::error::{Error, chain};
 use crate::event::{Boundary, ExportRequest, IfExists, Origin};
 use crate::kvs::{Archive, FetchError, Kvs};
 use crate::mp4::{self, Mp4Error};
-use crate::plan::{Doubt, SETTLE};
 use crate::receipt::{Account, ClipReceipt, Receipt, Status};
 use crate::retry;
 use crate::tally::Tally;
 use crate::upload::{Existing, Head, Store, UploadError};
 use crate::walls::Walls;
-use course::{Course, survey};
+use bytes::Bytes;
+use course::{Course, survey, survey_when_archived};
 use objects::{Ended, Making, carry_out};
+use waiting::Waiting;
 use windows::Windows;
 
 /// Media type where `GetClip` names none.
 const VIDEO_MP4: &str = "video/mp4";
+
+/// Distance of the two clocks from which on the log warns: uploads take a second or two, and a clip by the
+/// camera's clock shows another time than is asked for by as much.
+const MUCH_SKEW_MS: i64 = 10_000;
 
 /// Makes clips. Lives as long as the execution environment.
 #[derive(Debug)]
@@ -49,13 +53,14 @@ pub struct Exporter {
     kvs: Arc<Kvs>,
     store: Store,
     transfer: Transfer,
+    max_wait: Duration,
 }
 
 /// One invocation, as far as an export has to know it.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Lambda's request id; the same for every retry of an asynchronous event.
-    pub request_id: String,
+    /// The same for every delivery of one trigger: Lambda's request id, or a message's id.
+    pub export_id: String,
     /// When to stop.
     pub walls: Walls,
 }
@@ -66,6 +71,8 @@ struct Job<'a> {
     archive: Arc<Archive>,
     store: Store,
     transfer: Transfer,
+    /// Longest wait for footage that is not archived yet.
+    max_wait: Duration,
     request: &'a ExportRequest,
     invocation: &'a Invocation,
     tally: &'a Tally,
@@ -80,7 +87,7 @@ impl Job<'_> {
 
     /// Whose work an object at one of the keys is.
     fn origin(&self, existing: &Existing) -> Origin {
-        Origin::of(existing.metadata(), self.request, &self.invocation.request_id)
+        Origin::of(existing.metadata(), self.request, &self.invocation.export_id)
     }
 
     /// Whether an object at one of the keys is what this export would make there.
@@ -130,6 +137,7 @@ impl Exporter {
             kvs: Arc::new(Kvs::new(sdk, config.transfer)),
             store: Store::new(sdk, config.transfer, config.keeping.clone()),
             transfer: config.transfer,
+            max_wait: config.max_wait,
         }
     }
 
@@ -146,7 +154,7 @@ impl Exporter {
     ) -> Result<Receipt, Error> {
         let job = self.job(request, invocation, tally);
         let outcome = job.export().await;
-        outcome.map_err(|error| explained(error, request, tally))
+        outcome.map_err(|error| explained(error, tally))
     }
 
     fn job<'a>(&self, request: &'a ExportRequest, invocation: &'a Invocation, tally: &'a Tally) -> Job<'a> {
@@ -156,6 +164,7 @@ impl Exporter {
             archive: Arc::new(archive),
             store: self.store.counting(tally),
             transfer: self.transfer,
+            max_wait: self.max_wait,
             request,
             invocation,
             tally,
@@ -165,19 +174,16 @@ impl Exporter {
 
 impl Job<'_> {
     async fn export(&self) -> Result<Receipt, Error> {
-        let now = Timestamp::now();
-        let end = self.request.range.end();
-        if end > now {
-            return Err(Error::NotYetArchived { end, now });
-        }
         let walls = &self.invocation.walls;
         walls.enough_to_start()?;
+        let waiting = Waiting::new(self);
+        waiting.is_worth_it()?;
         if self.request.if_exists != IfExists::Overwrite
             && let Some(receipt) = existing::look(self).await?
         {
             return Ok(receipt);
         }
-        let mut course = survey(self).await?;
+        let mut course = survey_when_archived(self, &waiting).await?;
         let mut backoff = Backoff::new(self.transfer.retries);
         loop {
             let error = match self.attempt(&mut course, &mut backoff).await {
@@ -203,13 +209,11 @@ impl Job<'_> {
 
     /// One try, with uploads of its own. `None` if the clip has to be made again under other keys.
     async fn attempt(&self, course: &mut Course, backoff: &mut Backoff) -> Result<Option<Receipt>, Error> {
-        let mut asked = Timestamp::now();
         let mut windows = 1;
         let ended = match course {
             Course::Unlisted(why) => {
                 let ended = carry_out(self, async |makings: &mut Vec<Making>| {
-                    asked = unlisted::fetch(self, backoff, makings).await?;
-                    Ok(())
+                    unlisted::fetch(self, backoff, makings).await
                 });
                 ended.await.map_err(|error| why.explain(error))?
             }
@@ -222,30 +226,30 @@ impl Job<'_> {
             }
         };
         match ended {
-            Ended::Made(makings) => Ok(Some(self.receipt(course, windows, asked, makings))),
+            Ended::Made(makings) => Ok(Some(self.receipt(course, windows, makings))),
             Ended::Found(receipt) => Ok(Some(*receipt)),
             Ended::StartOver => Ok(None),
         }
     }
 
     /// The receipt for what has been made.
-    fn receipt(&self, course: &Course, windows: u32, asked: Timestamp, makings: Vec<Making>) -> Receipt {
+    fn receipt(&self, course: &Course, windows: u32, makings: Vec<Making>) -> Receipt {
         let request = self.request;
-        let age_of_end = asked.duration_since(request.range.end());
         let account = match course {
             Course::Listed(listed) => {
-                let tail_is_missing = listed.plan.lacks_its_tail();
-                let fresh = Doubt::LiveEdge {
-                    seconds: age_of_end.as_secs_f64(),
-                };
-                let doubts = (tail_is_missing && age_of_end < SETTLE).then_some(fresh);
-                Account::of_plan(&listed.plan, windows, doubts.into_iter().collect())
+                if let Some(skew_ms) = listed.plan.skew_ms().filter(|skew| skew.abs() > MUCH_SKEW_MS) {
+                    tracing::warn!(
+                        skew_ms,
+                        "the server's clock and the camera's are far apart: its clock is off, or its upload is late"
+                    );
+                }
+                Account::of_plan(&listed.plan, windows)
             }
             Course::Unlisted(why) => {
                 let seen = makings.first().and_then(|making| making.movie.as_ref());
                 let bytes = makings.first().and_then(|making| making.stored.as_ref());
                 let mut doubts = why.doubts(request.boundary);
-                doubts.extend(existing::doubts_of(request, seen, bytes, asked));
+                doubts.extend(existing::doubts_of(request, seen, bytes));
                 Account::unknown(doubts)
             }
         };
@@ -306,20 +310,15 @@ fn breaks_off(error: &Error) -> bool {
     }
 }
 
-/// The error as it is answered: nothing in the archive right after the end of the range does not mean
-/// that there will be nothing, and what kept an export until its deadline is worth more than the deadline.
-fn explained(error: Error, request: &ExportRequest, tally: &Tally) -> Error {
-    let now = Timestamp::now();
-    let end = request.range.end();
-    let fresh = now.duration_since(end) < SETTLE;
+/// The error as it is answered: what kept an export until its deadline is worth more than the deadline.
+fn explained(error: Error, tally: &Tally) -> Error {
     match error {
         Error::Deadline { stage, budget_ms, .. } => Error::Deadline {
             stage,
             budget_ms,
             last_failure: tally.last_failure(),
         },
-        Error::Unsettled(error) => Error::Unsettled(Box::new(explained(*error, request, tally))),
-        error if fresh && error.error_type() == ErrorType::NoFragments => Error::NotYetArchived { end, now },
+        Error::Unsettled(error) => Error::Unsettled(Box::new(explained(*error, tally))),
         error => error,
     }
 }

@@ -1,22 +1,24 @@
-//! From an invocation to its answer: the one place where an event, an export, a log line, the
-//! metrics and a [`Diagnostic`] meet.
+//! From an invocation to its answer: the one place where an event, its exports, log lines, metrics and a
+//! [`Diagnostic`] meet.
 
-use std::panic::AssertUnwindSafe;
+mod batch;
+mod trigger;
+
 use std::time::{Duration, SystemTime};
 
-use futures_util::FutureExt;
-use lambda_runtime::{Context, Diagnostic, LambdaEvent};
-use tracing::Instrument;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Batches, Config};
 use crate::error::Error;
-use crate::event::{ExportRequest, Faults};
-use crate::export::{Exporter, Invocation};
-use crate::plan::rfc3339;
+use crate::event::{Defaults, Event, Faults};
+use crate::export::Exporter;
+use crate::failed_queue::FailedQueue;
 use crate::receipt::Receipt;
-use crate::tally::Tally;
-use crate::telemetry;
+use crate::telemetry::IGNORED;
 use crate::walls::Walls;
+use batch::{BatchAnswer, work_off};
+use trigger::{Done, Trigger};
 
 /// The function between two invocations.
 #[derive(Debug)]
@@ -27,8 +29,42 @@ pub struct Function {
 
 #[derive(Debug)]
 struct Ready {
-    config: Config,
+    defaults: Defaults,
+    batches: Batches,
     exporter: Exporter,
+    failed_queue: Option<FailedQueue>,
+}
+
+/// What an event is answered with.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// There is a clip.
+    Receipt(Box<Receipt>),
+    /// There was nothing to do.
+    Ignored(Ignored),
+    /// What is left of a batch.
+    Batch(BatchAnswer),
+}
+
+/// Why there was nothing to do.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Ignored {
+    status: &'static str,
+    reason: String,
+}
+
+impl From<Done> for Answer {
+    fn from(done: Done) -> Self {
+        match done {
+            Done::Exported(receipt) => Self::Receipt(receipt),
+            Done::Ignored(reason) => Self::Ignored(Ignored {
+                status: IGNORED,
+                reason,
+            }),
+        }
+    }
 }
 
 impl Function {
@@ -37,7 +73,13 @@ impl Function {
     pub fn new(name: String, config: Result<Config, Faults>, sdk: &aws_config::SdkConfig) -> Self {
         let ready = config.map(|config| Ready {
             exporter: Exporter::new(sdk, &config),
-            config,
+            failed_queue: config
+                .batches
+                .failed_queue_url
+                .as_deref()
+                .map(|url| FailedQueue::new(sdk, url, config.transfer)),
+            defaults: config.defaults,
+            batches: config.batches,
         });
         Self { name, ready }
     }
@@ -46,92 +88,30 @@ impl Function {
     ///
     /// # Errors
     ///
-    /// With one of the labels of [`crate::error::ErrorType`].
-    pub async fn handle(&self, event: LambdaEvent<String>) -> Result<Receipt, Diagnostic> {
+    /// With one of the labels of [`crate::error::ErrorType`]. Of a batch, whose messages fail each by
+    /// itself, only where none of them could be looked at.
+    pub async fn handle(&self, event: LambdaEvent<String>) -> Result<Answer, Diagnostic> {
         let LambdaEvent { payload, context } = event;
-        let span = tracing::info_span!(
-            "export",
-            request_id = context.request_id,
-            stream = tracing::field::Empty,
-            start = tracing::field::Empty,
-            end = tracing::field::Empty,
-        );
-        self.answer(&payload, &context).instrument(span).await
-    }
-
-    async fn answer(&self, text: &str, context: &Context) -> Result<Receipt, Diagnostic> {
-        let tally = Tally::default();
-        let (request, outcome) = match self.read(text) {
-            Err(error) => (None, Err(error)),
-            Ok((exporter, request)) => {
-                // Boxed: the future of an export is large, and would be part of every future around it.
-                let exporting = Box::pin(begin(exporter, &request, context, &tally));
-                let exporting = AssertUnwindSafe(exporting).catch_unwind();
-                let outcome = exporting
-                    .await
-                    .unwrap_or_else(|panic| Err(Error::panic(panic.as_ref())));
-                (Some(request), outcome)
-            }
+        let walls = Walls::new(remaining(context.deadline, SystemTime::now()));
+        let trigger = Trigger {
+            function_name: &self.name,
+            request_id: &context.request_id,
+            message_id: None,
+            walls,
         };
-        let outcome = outcome.map_err(|error| {
-            let diagnostic = error.diagnostic(request.as_ref().map(ToString::to_string).as_deref());
-            tracing::error!(error_type = diagnostic.error_type, "{}", diagnostic.error_message);
-            (error.error_type(), diagnostic)
-        });
-        if let Ok(receipt) = &outcome {
-            tracing::info!(
-                status = receipt.status.as_str(),
-                retries = receipt.retries,
-                "done"
-            );
-        }
-        let stream = request.as_ref().map(|request| request.stream.as_given());
-        let summary = outcome.as_ref().map_err(|(error_type, _)| *error_type);
-        let written = telemetry::write_metrics(
-            &mut std::io::stdout().lock(),
-            &self.name,
-            &context.request_id,
-            stream,
-            summary,
-            &tally,
-        );
-        if let Err(error) = written {
-            tracing::warn!(%error, "the metrics could not be written");
-        }
-        outcome.map_err(|(_, diagnostic)| diagnostic)
+        let outcome = match &self.ready {
+            Err(faults) => trigger.refuse(Error::Settings(faults.clone())),
+            Ok(ready) => match Event::read(&payload, &ready.defaults) {
+                Ok(Event::Batch(batch)) => {
+                    drop(payload);
+                    return Ok(Answer::Batch(work_off(ready, batch, trigger).await));
+                }
+                Ok(Event::One(asked)) => trigger.serve(&ready.exporter, asked).await,
+                Err(faults) => trigger.refuse(Error::Request(faults)),
+            },
+        };
+        outcome.map(Answer::from).map_err(|failure| failure.diagnostic)
     }
-
-    fn read(&self, text: &str) -> Result<(&Exporter, ExportRequest), Error> {
-        let ready = self
-            .ready
-            .as_ref()
-            .map_err(|faults| Error::Settings(faults.clone()))?;
-        let request = ExportRequest::parse(text, &ready.config.defaults).map_err(Error::Request)?;
-        Ok((&ready.exporter, request))
-    }
-}
-
-async fn begin(
-    exporter: &Exporter,
-    request: &ExportRequest,
-    context: &Context,
-    tally: &Tally,
-) -> Result<Receipt, Error> {
-    let span = tracing::Span::current();
-    span.record("stream", request.stream.as_given());
-    span.record("start", rfc3339(request.range.start()));
-    span.record("end", rfc3339(request.range.end()));
-    tracing::info!(
-        bucket = request.destination.bucket,
-        key = request.destination.key,
-        selector = request.selector.as_str(),
-        "request accepted"
-    );
-    let invocation = Invocation {
-        request_id: context.request_id.clone(),
-        walls: Walls::new(remaining(context.deadline, SystemTime::now())),
-    };
-    exporter.export(request, &invocation, tally).await
 }
 
 /// Time until Lambda kills the invocation; `None` if `deadline` (milliseconds since 1970) is none.

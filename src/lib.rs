@@ -63,6 +63,7 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod export;
+pub mod failed_queue;
 pub mod handler;
 pub mod kvs;
 pub mod mp4;

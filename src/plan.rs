@@ -4,13 +4,15 @@
 //! is running at the start. So the fragments are listed first, and this module makes a [`Plan`] of
 //! the list: what belongs to the clip, what was sent twice, where footage is missing, and which
 //! windows of fragment starts a single call can serve whole. What then comes back is compared with
-//! it ([`compare`]). Where there is no list, [`doubts`] says what an answer alone gives away.
+//! it ([`compare`]). Where there is no list, [`doubts`] says what an answer alone gives away. Of a range that
+//! has only just ended, [`Edge`] tells whether all of it is there.
 //!
 //! Pure: it knows no SDK, no runtime and no clock. Times are milliseconds since 1970, by the clock
 //! that the request selects unless a name says which.
 
 mod arrival;
 mod doubt;
+mod edge;
 mod fragment;
 mod gap;
 mod planned;
@@ -19,6 +21,7 @@ mod window;
 
 pub use arrival::{Arrival, FragmentAt, Seen, Strange, Sync, compare};
 pub use doubt::{Answer, Doubt, doubts};
+pub use edge::{Edge, INDEX_MS, middle_skew, settled_ms};
 pub use fragment::Fragment;
 pub use gap::{Gap, Where};
 pub use planned::{Plan, Planned};
@@ -48,7 +51,7 @@ pub const MAX_FRAGMENT_SECONDS: i64 = 20;
 ///
 /// A fragment is archived when the next one starts (up to [`MAX_FRAGMENT_SECONDS`] later); uploading
 /// and indexing it takes some seconds more. A range that ends nearer to now than this may be
-/// missing its tail.
+/// missing its tail ([`Edge`]).
 pub const SETTLE: SignedDuration = SignedDuration::from_secs(MAX_FRAGMENT_SECONDS + 10);
 
 /// Bytes of listed fragments that a window takes at most.

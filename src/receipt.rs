@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::event::{ExportRequest, Stream};
 use crate::plan::{Doubt, rfc3339};
-use crate::tally::Tally;
+use crate::tally::{Stage, Tally};
 
 /// The answer to a request, as JSON in AWS's spelling.
 #[derive(Debug, Serialize)]
@@ -31,6 +31,9 @@ pub struct Receipt {
     pub doubts: Vec<DoubtReceipt>,
     #[serde(flatten)]
     listed: Option<ListedAccount>,
+    /// How long footage had to be waited for.
+    #[serde(serialize_with = "milliseconds")]
+    waited_seconds: f64,
     /// Calls of `ListFragments`, the failed ones too.
     pub list_fragments_calls: u32,
     /// Calls of `GetClip`, the failed ones too; 0 when the clip was there already.
@@ -133,6 +136,7 @@ impl Receipt {
             gaps: account.gaps.iter().map(GapReceipt::from).collect(),
             doubts: account.doubts.iter().map(DoubtReceipt::from).collect(),
             listed: account.listed,
+            waited_seconds: tally.time(Stage::Wait).as_secs_f64(),
             list_fragments_calls: tally.list_fragments_calls(),
             get_clip_calls: tally.get_clip_calls(),
             retries: tally.retries(),

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub enum Stage {
     /// Looking at what is at the key already.
     Look,
+    /// Waiting until the footage is archived.
+    Wait,
     /// Listing the fragments of the range.
     List,
     /// From asking for a clip to its first byte.
@@ -30,7 +32,7 @@ struct Counts {
     list_fragments_calls: AtomicU32,
     retries: AtomicU32,
     /// Milliseconds by [`Stage`]; the attempts of an export add up.
-    spent: [AtomicU64; 5],
+    spent: [AtomicU64; 6],
     /// What went wrong last.
     last_failure: Mutex<Option<String>>,
 }
@@ -115,9 +117,10 @@ impl Tally {
     }
 
     fn of(&self, stage: Stage) -> &AtomicU64 {
-        let [look, list, fetch, transfer, complete] = &self.0.spent;
+        let [look, wait, list, fetch, transfer, complete] = &self.0.spent;
         match stage {
             Stage::Look => look,
+            Stage::Wait => wait,
             Stage::List => list,
             Stage::Fetch => fetch,
             Stage::Transfer => transfer,

@@ -2,7 +2,7 @@
 //!
 //! Logs are lines on standard output: JSON where Lambda asks for JSON (`AWS_LAMBDA_LOG_FORMAT`),
 //! text elsewhere. Metrics are lines in CloudWatch's Embedded Metric Format on the same stream, one
-//! per invocation, from which CloudWatch makes metrics without a call from here.
+//! per trigger, from which CloudWatch makes metrics without a call from here.
 //!
 //! Crates other than this one log from `WARN` up whatever the level is: the AWS SDK's finer logs
 //! hold session tokens and signatures.
@@ -26,6 +26,9 @@ use crate::tally::{Stage, Tally};
 
 /// CloudWatch namespace of the metrics.
 pub const NAMESPACE: &str = "ClipExport";
+
+/// Status of a trigger that asked for nothing, in answers and metrics.
+pub const IGNORED: &str = "IGNORED";
 
 /// Starts logging; `variable` looks up an environment variable.
 pub fn init(variable: impl Fn(&str) -> Option<String>) {
@@ -65,12 +68,13 @@ struct ExportMetrics {
     #[metrics(timestamp)]
     timestamp: SystemTime,
     function_name: String,
-    /// A status of the receipt or a label of the error.
+    /// A status of the answer or a label of the error.
     outcome: &'static str,
     request_id: String,
     stream: Option<String>,
     clips: usize,
     failures: usize,
+    ignored: usize,
     #[metrics(unit = Byte)]
     exported_bytes: u64,
     footage: Duration,
@@ -78,13 +82,36 @@ struct ExportMetrics {
     get_clip_calls: u32,
     retries: u32,
     look_time: Duration,
+    wait_time: Duration,
     list_time: Duration,
     fetch_time: Duration,
     transfer_time: Duration,
     complete_time: Duration,
 }
 
-/// Writes the metrics of one invocation to `output`.
+/// What came of a trigger.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome<'a> {
+    /// There is a clip.
+    Answered(&'a Receipt),
+    /// It asked for nothing.
+    Ignored,
+    /// There is no clip.
+    Failed(ErrorType),
+}
+
+impl Outcome<'_> {
+    /// A status of a receipt, `IGNORED`, or a label of an error.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered(receipt) => receipt.status.as_str(),
+            Self::Ignored => IGNORED,
+            Self::Failed(error_type) => error_type.as_str(),
+        }
+    }
+}
+
+/// Writes the metrics of one trigger to `output`.
 ///
 /// # Errors
 ///
@@ -94,31 +121,30 @@ pub fn write_metrics(
     function_name: &str,
     request_id: &str,
     stream: Option<&str>,
-    outcome: Result<&Receipt, ErrorType>,
+    outcome: Outcome<'_>,
     tally: &Tally,
 ) -> Result<(), metrique::writer::IoStreamError> {
     let exported = match outcome {
-        Ok(receipt) if receipt.status == Status::Exported => receipt.clips.as_slice(),
+        Outcome::Answered(receipt) if receipt.status == Status::Exported => receipt.clips.as_slice(),
         _ => &[],
     };
     let footage: f64 = exported.iter().filter_map(|clip| clip.duration_seconds).sum();
     let entry = ExportMetrics {
         timestamp: SystemTime::now(),
         function_name: function_name.to_owned(),
-        outcome: match outcome {
-            Ok(receipt) => receipt.status.as_str(),
-            Err(error_type) => error_type.as_str(),
-        },
+        outcome: outcome.as_str(),
         request_id: request_id.to_owned(),
         stream: stream.map(str::to_owned),
         clips: exported.len(),
-        failures: usize::from(outcome.is_err()),
+        failures: usize::from(matches!(outcome, Outcome::Failed(_))),
+        ignored: usize::from(matches!(outcome, Outcome::Ignored)),
         exported_bytes: exported.iter().map(|clip| clip.size_bytes).sum(),
         footage: Duration::try_from_secs_f64(footage).unwrap_or_default(),
         list_fragments_calls: tally.list_fragments_calls(),
         get_clip_calls: tally.get_clip_calls(),
         retries: tally.retries(),
         look_time: tally.time(Stage::Look),
+        wait_time: tally.time(Stage::Wait),
         list_time: tally.time(Stage::List),
         fetch_time: tally.time(Stage::Fetch),
         transfer_time: tally.time(Stage::Transfer),

@@ -112,7 +112,7 @@ impl ErrorType {
                 "Ask for a range inside of the stream's retention period; a stream with a retention of 0 keeps nothing."
             }
             Self::NotYetArchived => {
-                "Try again when the range has ended and its last fragment (up to 20 s) is archived."
+                "Try again from the moment that is named, or let the function wait longer (CLIP_MAX_WAIT_SECONDS, Timeout)."
             }
             Self::UnsupportedMedia => {
                 "GetClip takes H.264 or H.265, alone or with AAC, and H.264 with G.711 A-law: set the camera to one of these. \

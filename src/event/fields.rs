@@ -19,6 +19,10 @@ impl Reader {
         self.faults.push(Fault::new(field, message));
     }
 
+    pub(super) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
     pub(super) fn into_result<T>(self, value: Option<T>) -> Result<T, Faults> {
         match value {
             Some(value) if self.faults.is_empty() => Ok(value),
@@ -125,6 +129,14 @@ pub(super) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// An object in which nothing is said.
+    pub(super) fn empty() -> Self {
+        Self {
+            path: String::new(),
+            members: &[],
+        }
+    }
+
     /// The value of a member. `null` counts as left out, as it does for AWS's own parsers.
     pub(super) fn get(&self, name: &str) -> Option<&'a Json> {
         self.members
@@ -142,7 +154,8 @@ impl<'a> Object<'a> {
     }
 }
 
-fn join(path: &str, name: &str) -> String {
+/// The path of the field `name` of what stands at `path`.
+pub(super) fn join(path: &str, name: &str) -> String {
     // The event chose this name: it is shown as it is only where it looks like one.
     let plain = name.len() <= LONGEST_NAME && name.chars().all(|c| c.is_ascii_graphic());
     let name = if plain { name.to_owned() } else { shown_text(name) };

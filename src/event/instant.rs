@@ -23,6 +23,20 @@ pub(super) fn moment(json: &Json) -> Result<Timestamp, String> {
     }
 }
 
+/// The moment that `json` names as a whole number of milliseconds since 1970, as Kinesis Video Streams'
+/// notifications do.
+pub(super) fn milliseconds(json: &Json) -> Result<Timestamp, String> {
+    let number = match json {
+        Json::Number(number) => number.as_i64(),
+        Json::String(digits) => digits.parse().ok(),
+        _ => None,
+    };
+    number
+        .filter(|milliseconds| *milliseconds >= 0)
+        .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
+        .ok_or_else(|| format!("{} is not a number of milliseconds since 1970", shown(json)))
+}
+
 /// A length of time in seconds, not negative, or what is wrong with it.
 pub(super) fn seconds(json: &Json) -> Result<SignedDuration, String> {
     let Json::Number(number) = json else {

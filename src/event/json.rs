@@ -20,6 +20,33 @@ pub(super) enum Json {
 }
 
 impl Json {
+    /// The value of a member; `None` where this is no object, and where it is `null`.
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        let Self::Object(members) = self else {
+            return None;
+        };
+        let member = members.iter().find(|(member, _)| member == name)?;
+        Some(&member.1).filter(|value| **value != Self::Null)
+    }
+
+    /// The value at the end of a path of members.
+    pub(super) fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |json, name| json.get(name))
+    }
+
+    /// The text of a member, if it is one.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_text()
+    }
+
+    /// The text that this is.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// What kind of value this is, as messages call it.
     pub(super) fn kind(&self) -> &'static str {
         match self {

@@ -6,11 +6,17 @@ fn defaults() -> Defaults {
         allowed_buckets: vec!["evidence".to_owned()],
         key: KeyTemplate::parse("{stream}/{start}_{end}.mp4").expect("a template"),
         selector: FragmentSelectorType::ProducerTimestamp,
+        pre_roll: SignedDuration::from_secs(30),
+        post_roll: SignedDuration::from_secs(20),
+        alarm_streams: AlarmStreams::default(),
     }
 }
 
 fn parse(text: &str) -> Result<ExportRequest, Faults> {
-    ExportRequest::parse(text, &defaults())
+    Asked::read(text, &defaults()).map(|asked| match asked {
+        Asked::Export(request) => *request,
+        Asked::Nothing(reason) => panic!("{reason}"),
+    })
 }
 
 /// The fields of the faults of an event.
@@ -122,7 +128,7 @@ fn a_bucket_must_be_one_that_the_operator_named() {
     );
     let mut none = defaults();
     none.bucket = None;
-    let faults = ExportRequest::parse(&minimal(""), &none).expect_err("no bucket");
+    let faults = Asked::read(&minimal(""), &none).expect_err("no bucket");
     assert!(faults.to_string().contains("CLIP_BUCKET"), "{faults}");
 }
 
@@ -132,7 +138,7 @@ fn an_arn_has_the_shape_that_the_api_gives_it() {
         "arn:aws:kinesisvideo:eu-west-1:123456789012:stream/a.b-c_1/1",
         "arn:aws-us-gov:kinesisvideo:us-gov-west-1:123456789012:stream/x/1700000000000",
     ] {
-        assert!(is_stream_arn(arn), "{arn}");
+        assert!(stream::check_arn(arn).is_none(), "{arn}");
     }
     for arn in [
         "",
@@ -143,7 +149,7 @@ fn an_arn_has_the_shape_that_the_api_gives_it() {
         "arn:aws:s3:eu-west-1:123456789012:stream/x/1",
         "arn:aws:kinesisvideo:eu-west-1:123456789012:stream/x y/1",
     ] {
-        assert!(!is_stream_arn(arn), "{arn}");
+        assert!(stream::check_arn(arn).is_some(), "{arn}");
     }
 }
 

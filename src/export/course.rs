@@ -3,11 +3,17 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::Job;
+use super::waiting::Waiting;
 use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::event::Boundary;
-use crate::plan::{Doubt, Plan};
+use crate::kvs::FetchError;
+use crate::plan::{
+    Doubt, Fragment, FragmentSelectorType, MAX_FRAGMENT_SECONDS, Plan, TimeRange, middle_skew,
+};
 use crate::tally::Stage;
 
 /// How the footage of a range is fetched.
@@ -109,29 +115,83 @@ impl Listed {
     }
 }
 
+/// Surveys the footage of the range, once it is archived.
+///
+/// A camera whose clock is behind sends the footage of a moment later than that moment: how much later, the
+/// first survey may show, and then it is waited for again.
+pub(super) async fn survey_when_archived(job: &Job<'_>, waiting: &Waiting<'_>) -> Result<Course, Error> {
+    if waiting.is_open(None) {
+        job.tally.timed(Stage::Wait, waiting.wait(None)).await?;
+    }
+    let course = survey(job).await?;
+    let skew_ms = match &course {
+        Course::Listed(listed) if listed.plan.lacks_its_tail() => listed.plan.skew_ms(),
+        Course::Unlisted(Unlisted::Empty) => present_skew(job).await?,
+        _ => None,
+    };
+    if skew_ms.is_none() || !waiting.is_open(skew_ms) {
+        return Ok(course);
+    }
+    tracing::warn!(
+        skew_ms,
+        "the camera's clock is behind, and its footage comes later"
+    );
+    job.tally.timed(Stage::Wait, waiting.wait(skew_ms)).await?;
+    survey(job).await
+}
+
+/// How far the server's clock is ahead of the camera's at present, if the camera is sending. Asked where a
+/// range by the camera's clock is empty: it may be so because that clock has not come so far.
+async fn present_skew(job: &Job<'_>) -> Result<Option<i64>, Error> {
+    if job.request.selector == FragmentSelectorType::ServerTimestamp {
+        return Ok(None);
+    }
+    let now = Timestamp::now();
+    // Two of the longest fragments: the last that was archived is not older.
+    let seconds = SignedDuration::from_secs(MAX_FRAGMENT_SECONDS.saturating_mul(2));
+    let Some(range) = now
+        .checked_sub(seconds)
+        .ok()
+        .and_then(|start| TimeRange::new(start, now))
+    else {
+        return Ok(None);
+    };
+    let listed = list(job, &range, FragmentSelectorType::ServerTimestamp).await?;
+    let skew_ms = listed.ok().and_then(|listed| middle_skew(&listed));
+    tracing::info!(skew_ms, "the range is empty; looked at what the camera sends now");
+    Ok(skew_ms)
+}
+
+/// The fragments of a range, or why they may not be listed.
+async fn list(
+    job: &Job<'_>,
+    range: &TimeRange,
+    selector: FragmentSelectorType,
+) -> Result<Result<Vec<Fragment>, FetchError>, Error> {
+    let mut backoff = Backoff::new(job.transfer.retries);
+    let most = range.most_fragments();
+    let listing = job.archive.list_fragments(range, selector, most, &mut backoff);
+    let listing = job.tally.timed(Stage::List, listing);
+    let walls = &job.invocation.walls;
+    match walls.work("listing the fragments", listing).await? {
+        Err(error) if !error.is_access_denied() => Err(Error::Fetch(error)),
+        listed => Ok(listed),
+    }
+}
+
 /// Lists the fragments of the range and plans their way.
 pub(super) async fn survey(job: &Job<'_>) -> Result<Course, Error> {
     let request = job.request;
     let range = request.boundary.listed(&request.range);
-    let mut backoff = Backoff::new(job.transfer.retries);
-    let most = range.most_fragments();
-    let listing = job.archive.list_fragments(&range, most, &mut backoff);
-    let listing = job.tally.timed(Stage::List, listing);
-    let listed = match job
-        .invocation
-        .walls
-        .work("listing the fragments", listing)
-        .await?
-    {
+    let listed = match list(job, &range, request.selector).await? {
         Ok(listed) => listed,
-        Err(error) if error.is_access_denied() => {
+        Err(error) => {
             tracing::warn!(
                 error = crate::error::chain(&error),
                 "without kinesisvideo:ListFragments it cannot be known whether the clip is complete"
             );
             return Ok(Course::Unlisted(Unlisted::NotAllowed));
         }
-        Err(error) => return Err(Error::Fetch(error)),
     };
     let found = listed.len();
     let plan = Plan::new(listed, request.selector, &request.range, request.boundary);
@@ -155,7 +215,6 @@ pub(super) async fn survey(job: &Job<'_>) -> Result<Course, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Fragment, FragmentSelectorType, TimeRange};
 
     /// So many fragments of 2 s from the second 0 on, but for those that are named.
     fn listed(count: i64, without: &[i64], boundary: Boundary) -> Listed {

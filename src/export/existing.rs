@@ -1,7 +1,5 @@
 //! What is at the key already.
 
-use jiff::Timestamp;
-
 use super::Job;
 use crate::error::{Error, chain};
 use crate::event::{ExportRequest, Origin};
@@ -74,17 +72,13 @@ pub(super) async fn judge(job: &Job<'_>, key: String, existing: Existing) -> Res
     let mut next = Some((key, existing));
     while let Some((key, existing)) = next.take() {
         let movie = movie(job, &key, &existing).await;
-        let written = existing
-            .last_modified
-            .and_then(|seconds| Timestamp::from_second(seconds).ok());
-        let asked = written.unwrap_or_else(Timestamp::now);
         account.get_or_insert_with(|| {
             if several {
                 return Account::unknown(vec![Doubt::Numbered]);
             }
             let known = ExportRequest::coverage_of(existing.metadata()).and_then(Account::of_metadata);
             known.unwrap_or_else(|| {
-                Account::unknown(doubts_of(request, movie.as_ref(), Some(&existing.stored), asked))
+                Account::unknown(doubts_of(request, movie.as_ref(), Some(&existing.stored)))
             })
         });
         clips.push(ClipReceipt::new(
@@ -150,12 +144,11 @@ async fn read(job: &Job<'_>, key: &str, existing: &Existing) -> Result<Movie, Er
     scanner.finish().map_err(Error::Damaged)
 }
 
-/// What a clip gives away about itself, made by one `GetClip` at the moment `asked` as far as is known.
+/// What a clip gives away about itself, made by one `GetClip`.
 pub(super) fn doubts_of(
     request: &ExportRequest,
     movie: Option<&Movie>,
     stored: Option<&Stored>,
-    asked: Timestamp,
 ) -> Vec<Doubt> {
     let Some((movie, stored)) = movie.zip(stored) else {
         return Vec::new();
@@ -165,7 +158,6 @@ pub(super) fn doubts_of(
         video_sync_samples: movie.video_sync_samples(),
         duration_seconds: movie.video_seconds(),
         longest_picture_seconds: movie.longest_picture_seconds(),
-        age_of_end: asked.duration_since(request.range.end()),
     };
     doubts(&request.range, &answer)
 }

@@ -47,7 +47,7 @@ impl Making {
         let expected = media_bytes.saturating_add(media_bytes / 4).saturating_add(ROOM);
         let mut target = Target::of(
             job.request,
-            &job.invocation.request_id,
+            &job.invocation.export_id,
             VIDEO_MP4.to_owned(),
             expected,
             job.invocation.walls,

@@ -8,6 +8,7 @@ use clip_export_local::{account, s3};
 use super::objects::Ended;
 use super::*;
 use crate::error::ErrorType;
+use crate::event::Asked;
 use crate::upload::Upload;
 
 const REQUEST_ID: &str = "8f5d3c1e-0000-4000-8000-000000000000";
@@ -42,9 +43,12 @@ async fn rig() -> Rig {
         .build();
     let event = r#"{"StreamName": "front-door", "ClipFragmentSelector": {"TimestampRange":
         {"StartTimestamp": 1795168800, "EndTimestamp": 1795168860}}}"#;
+    let Ok(Asked::Export(request)) = Asked::read(event, &config.defaults) else {
+        panic!("a request")
+    };
     Rig {
         exporter: Exporter::new(&sdk, &config),
-        request: ExportRequest::parse(event, &config.defaults).expect("a request"),
+        request: *request,
         s3,
         _folder: folder,
     }
@@ -56,7 +60,7 @@ impl Rig {
         W: AsyncFnOnce(&Job<'_>, &mut Vec<Making>) -> Result<(), Halt>,
     {
         let invocation = Invocation {
-            request_id: REQUEST_ID.to_owned(),
+            export_id: REQUEST_ID.to_owned(),
             walls: Walls::new(Some(remaining)),
         };
         let tally = Tally::default();

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::incoming::Incoming;
 use super::objects::Making;
 use super::passing::pass_media;
@@ -16,20 +14,18 @@ use crate::receipt::Coverage;
 use crate::tally::Stage;
 use crate::upload::Completes;
 
-/// Fetches the clip and makes it the only object. When it was asked for: what was not archived by
-/// then is not in it.
+/// Fetches the clip and makes it the only object.
 pub(super) async fn fetch(
     job: &Job<'_>,
     backoff: &mut Backoff,
     makings: &mut Vec<Making>,
-) -> Result<Timestamp, Halt> {
+) -> Result<(), Halt> {
     let fetching = job.archive.get_clip(&job.request.range, None, backoff);
     let clip = job
         .tally
         .timed(Stage::Fetch, fetching)
         .await
         .map_err(Error::Fetch)?;
-    let asked = clip.asked;
     let mut incoming = Incoming::new(clip);
     makings.push(Making::new(job, None, MAX_CLIP_BYTES));
     if let Some(making) = makings.last_mut() {
@@ -45,7 +41,7 @@ pub(super) async fn fetch(
         };
         job.tally.timed(Stage::Transfer, transferring).await?;
     }
-    Ok(asked)
+    Ok(())
 }
 
 async fn as_it_comes(making: &mut Making, mut incoming: Incoming) -> Result<(), Error> {

@@ -79,7 +79,6 @@ impl Archive {
         let (name, arn) = name_or_arn(&self.stream);
         self.media.pay(points(fragments)).await;
         self.tally.asked_for_clip();
-        let asked = jiff::Timestamp::now();
         let output = self
             .kvs
             .archived
@@ -94,7 +93,6 @@ impl Archive {
             .map_err(|error| FetchError::Call(CallError::of("GetClip", error)))?;
         Ok(Clip {
             request_id: output.request_id().map(str::to_owned),
-            asked,
             content_type: output.content_type,
             payload: output.payload,
             stall: self.kvs.transfer.stall,
@@ -113,8 +111,6 @@ fn points(fragments: Option<usize>) -> u32 {
 /// A clip on its way in.
 #[derive(Debug)]
 pub struct Clip {
-    /// When it was asked for: what was not archived by then is not in it.
-    pub asked: jiff::Timestamp,
     /// Media type that the service gave it.
     pub content_type: Option<String>,
     /// Id of the request, for the service's support.

@@ -21,7 +21,8 @@ const MAX_RESULTS: u32 = 1000;
 const MAX_PAGES: usize = 1000;
 
 impl Archive {
-    /// The fragments that start in `range`, both of its ends included, in no order; none is no error.
+    /// The fragments that start in `range` by the clock of `selector`, both of its ends included, in no order;
+    /// none is no error.
     ///
     /// `most` is how many the range can hold: a call pays its `MaxResults`, whatever it returns. Pages
     /// are asked for at a pace that leaves half of the stream's quota to others. Failures are retried
@@ -34,6 +35,7 @@ impl Archive {
     pub async fn list_fragments(
         &self,
         range: &TimeRange,
+        selector: FragmentSelectorType,
         most: u32,
         backoff: &mut Backoff,
     ) -> Result<Vec<Fragment>, FetchError> {
@@ -43,7 +45,7 @@ impl Archive {
         let mut token = None;
         loop {
             let page = loop {
-                match self.try_page(range, most, token.clone()).await {
+                match self.try_page(range, selector, most, token.clone()).await {
                     Ok(page) => break page,
                     Err(error) => self.wait_for_retry(Api::ListFragments, error, backoff).await?,
                 }
@@ -66,6 +68,7 @@ impl Archive {
     async fn try_page(
         &self,
         range: &TimeRange,
+        selector: FragmentSelectorType,
         most: u32,
         token: Option<String>,
     ) -> Result<archived::operation::list_fragments::ListFragmentsOutput, FetchError> {
@@ -77,7 +80,7 @@ impl Archive {
             .build()
             .map_err(unbuildable)?;
         let selector = FragmentSelector::builder()
-            .fragment_selector_type(match self.selector {
+            .fragment_selector_type(match selector {
                 FragmentSelectorType::ProducerTimestamp => SelectorType::ProducerTimestamp,
                 FragmentSelectorType::ServerTimestamp => SelectorType::ServerTimestamp,
             })

@@ -5,9 +5,7 @@
 
 use std::fmt;
 
-use jiff::SignedDuration;
-
-use super::{MAX_CLIP_BYTES, MAX_CLIP_FRAGMENTS, MAX_FRAGMENT_SECONDS, SETTLE, TimeRange};
+use super::{MAX_CLIP_BYTES, MAX_CLIP_FRAGMENTS, MAX_FRAGMENT_SECONDS, TimeRange};
 
 /// Longest time that a picture may stand before it counts as a pause of the camera, in seconds.
 ///
@@ -27,8 +25,6 @@ pub struct Answer {
     pub duration_seconds: f64,
     /// Longest time for which one picture stands, in seconds.
     pub longest_picture_seconds: f64,
-    /// Time from the end of the range to the call.
-    pub age_of_end: SignedDuration,
 }
 
 /// A reason to believe that a clip does not cover all of its range.
@@ -63,11 +59,6 @@ pub enum Doubt {
         /// Seconds for which it stands.
         seconds: f64,
     },
-    /// The range had only just ended when the clip was asked for.
-    LiveEdge {
-        /// Seconds from the end of the range to the call.
-        seconds: f64,
-    },
 }
 
 impl Doubt {
@@ -83,7 +74,6 @@ impl Doubt {
             Self::NearFragmentLimit { .. } => "NEAR_FRAGMENT_LIMIT",
             Self::Short { .. } => "SHORTER_THAN_ASKED",
             Self::Gap { .. } => "GAP_INSIDE",
-            Self::LiveEdge { .. } => "LIVE_EDGE",
         }
     }
 }
@@ -123,11 +113,6 @@ impl fmt::Display for Doubt {
                 f,
                 "one picture of the clip stands for {seconds:.3} s: the camera paused there"
             ),
-            Self::LiveEdge { seconds } => write!(
-                f,
-                "the range had ended only {seconds:.3} s before the clip was made: its last \
-                 fragment may not have been archived yet; for the rest, ask again with OVERWRITE"
-            ),
         }
     }
 }
@@ -161,17 +146,12 @@ pub fn doubts(range: &TimeRange, answer: &Answer) -> Vec<Doubt> {
             seconds: answer.longest_picture_seconds,
         });
     }
-    if answer.age_of_end < SETTLE {
-        doubts.push(Doubt::LiveEdge {
-            seconds: answer.age_of_end.as_secs_f64(),
-        });
-    }
     doubts
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
 
     use super::*;
 
@@ -186,7 +166,6 @@ mod tests {
             video_sync_samples: 30,
             duration_seconds: seconds,
             longest_picture_seconds: 0.04,
-            age_of_end: SETTLE,
         }
     }
 
@@ -238,12 +217,5 @@ mod tests {
         answer.bytes = 99_000_000;
         answer.video_sync_samples = 200;
         assert_eq!(codes(&range(60), &answer), [""; 0]);
-    }
-
-    #[test]
-    fn a_range_that_has_just_ended_may_lack_its_tail() {
-        let mut answer = whole(60.0);
-        answer.age_of_end = SETTLE - SignedDuration::from_millis(1);
-        assert_eq!(codes(&range(60), &answer), ["LIVE_EDGE"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::edge::middle;
 use super::gap::Measure;
 use super::resent::{LeftOut, oldest_of_each};
 use super::window::{Entry, Windows};
@@ -107,7 +108,7 @@ impl Plan {
         measure.mark(&mut fragments);
         Self {
             gaps: gaps(&fragments, (start, end), &measure),
-            skew_ms: middle_skew(&fragments),
+            skew_ms: middle(fragments.iter().map(|fragment| fragment.skew_ms)),
             windows: Windows::new(entries),
             fragments,
             resent: left_out.resent.len(),
@@ -249,12 +250,6 @@ fn runs_at(
         }
         _ => at.saturating_add(measure.length(running)) > start,
     }
-}
-
-fn middle_skew(fragments: &[Planned]) -> Option<i64> {
-    let mut skews: Vec<i64> = fragments.iter().map(|fragment| fragment.skew_ms).collect();
-    let middle = skews.len() / 2;
-    (!skews.is_empty()).then(|| *skews.select_nth_unstable(middle).1)
 }
 
 /// Milliseconds that two fragments show both.

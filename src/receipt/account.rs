@@ -98,10 +98,10 @@ pub(super) struct ListedAccount {
 impl Account {
     /// Of clips that hold the fragments of a plan, fetched in so many windows.
     #[must_use]
-    pub fn of_plan(plan: &Plan, windows: u32, doubts: Vec<Doubt>) -> Self {
+    pub fn of_plan(plan: &Plan, windows: u32) -> Self {
         Self {
             coverage: Coverage::of_plan(plan),
-            doubts,
+            doubts: Vec::new(),
             gaps: plan.gaps.clone(),
             listed: Some(ListedAccount {
                 fragments: plan.fragments().len(),

@@ -394,7 +394,9 @@ mod tests {
             {"Around": {"Timestamp": 1, "BeforeSeconds": 0, "AfterSeconds": 1}}}"#;
         let mut defaults = config.defaults.clone();
         defaults.bucket = Some("clips".to_owned());
-        let request = crate::event::ExportRequest::parse(event, &defaults).expect("a request");
+        let Ok(crate::event::Asked::Export(request)) = crate::event::Asked::read(event, &defaults) else {
+            panic!("a request")
+        };
         let walls = crate::walls::Walls::new(None);
         let target = Target::of(&request, "id", "video/mp4".to_owned(), 100, walls);
         let mut upload = Upload::new(Store::new(&sdk, config.transfer, config.keeping), target);

@@ -40,7 +40,7 @@ async fn all_pages_are_read_and_a_call_asks_for_what_the_range_can_hold() {
         let rig = Rig::start("front-door").await;
         let fragments = rig
             .archive()
-            .list_fragments(&after_ten(0, 58_000), most, &mut backoff())
+            .list_fragments(&after_ten(0, 58_000), rig.selector, most, &mut backoff())
             .await
             .expect("a list");
         assert_eq!(starts(&fragments), every_two_seconds(30), "{most}");
@@ -62,7 +62,7 @@ async fn fragments_come_whole_and_without_order() {
     let rig = Rig::start(SLOW).await;
     let fragments = rig
         .archive()
-        .list_fragments(&after_ten(0, 58_000), 10, &mut backoff())
+        .list_fragments(&after_ten(0, 58_000), rig.selector, 10, &mut backoff())
         .await
         .expect("a list");
     let in_order = fragments.is_sorted_by_key(|fragment| fragment.producer_ms);
@@ -85,7 +85,7 @@ async fn a_range_is_read_by_the_clock_that_is_asked_for() {
     rig.stream = Stream::Arn(rig.server.arn(SLOW).expect("an ARN"));
     let fragments = rig
         .archive()
-        .list_fragments(&after_ten(0, 58_000), 30, &mut backoff())
+        .list_fragments(&after_ten(0, 58_000), rig.selector, 30, &mut backoff())
         .await
         .expect("a list");
     // The one that begins at the end by the producer's clock is received after it.
@@ -97,7 +97,7 @@ async fn nothing_in_the_range_is_no_error() {
     let rig = Rig::start("dark-room").await;
     let fragments = rig
         .archive()
-        .list_fragments(&after_ten(0, 60_000), 30, &mut backoff())
+        .list_fragments(&after_ten(0, 60_000), rig.selector, 30, &mut backoff())
         .await;
     assert_eq!(fragments.expect("a list"), []);
 }
@@ -109,7 +109,7 @@ async fn a_page_that_failed_is_asked_for_again_and_no_other() {
         rig.server.faults.script("ListFragments", Call(3), fault.clone());
         let fragments = rig
             .archive()
-            .list_fragments(&after_ten(0, 58_000), 10, &mut backoff())
+            .list_fragments(&after_ten(0, 58_000), rig.selector, 10, &mut backoff())
             .await
             .expect("a list");
         assert_eq!(starts(&fragments), every_two_seconds(30), "{fault:?}");
@@ -124,7 +124,7 @@ async fn retries_of_a_listing_are_bounded() {
     rig.server.faults.script("ListFragments", Every, Throttle);
     let error = rig
         .archive()
-        .list_fragments(&after_ten(0, 58_000), 30, &mut backoff())
+        .list_fragments(&after_ten(0, 58_000), rig.selector, 30, &mut backoff())
         .await
         .expect_err("throttled for ever");
     assert!(
@@ -141,7 +141,7 @@ async fn a_long_listing_stays_within_half_of_the_quota() {
     let begun = Instant::now();
     let fragments = rig
         .archive()
-        .list_fragments(&after_ten(0, 12_999 * 2000), 13_000, &mut backoff())
+        .list_fragments(&after_ten(0, 12_999 * 2000), rig.selector, 13_000, &mut backoff())
         .await
         .expect("a list");
     assert_eq!(starts(&fragments), every_two_seconds(13_000));
@@ -157,7 +157,7 @@ async fn each_api_has_an_endpoint_of_its_own_that_is_asked_for_once() {
         let archive = rig.archive();
         let range = after_ten(0, 4000);
         archive
-            .list_fragments(&range, 3, &mut backoff())
+            .list_fragments(&range, rig.selector, 3, &mut backoff())
             .await
             .expect("a list");
         archive
@@ -178,14 +178,16 @@ async fn an_endpoint_that_moved_is_asked_for_anew() {
     let rig = Rig::start("front-door").await;
     let (archive, range) = (rig.archive(), after_ten(0, 18_000));
     archive
-        .list_fragments(&range, 10, &mut backoff())
+        .list_fragments(&range, rig.selector, 10, &mut backoff())
         .await
         .expect("a list");
     rig.server
         .move_endpoint("front-door")
         .await
         .expect("a new endpoint");
-    let fragments = archive.list_fragments(&range, 10, &mut backoff()).await;
+    let fragments = archive
+        .list_fragments(&range, rig.selector, 10, &mut backoff())
+        .await;
     assert_eq!(starts(&fragments.expect("a list")), every_two_seconds(10));
     assert_eq!(rig.tally.retries(), 1);
     assert_eq!(rig.server.calls("GetDataEndpoint"), 2);
@@ -200,7 +202,7 @@ async fn a_missing_permission_is_known_at_once() {
             rig.server.faults.script(operation, Every, refusal(status, code));
             let error = rig
                 .archive()
-                .list_fragments(&after_ten(0, 58_000), 30, &mut backoff())
+                .list_fragments(&after_ten(0, 58_000), rig.selector, 30, &mut backoff())
                 .await
                 .expect_err("refused");
             assert!(error.is_access_denied(), "{error}");
@@ -210,7 +212,7 @@ async fn a_missing_permission_is_known_at_once() {
     let rig = Rig::start("no-such-stream").await;
     let error = rig
         .archive()
-        .list_fragments(&after_ten(0, 58_000), 30, &mut backoff())
+        .list_fragments(&after_ten(0, 58_000), rig.selector, 30, &mut backoff())
         .await
         .expect_err("no stream");
     assert!(!error.is_access_denied(), "{error}");
