@@ -49,7 +49,6 @@ mod quota;
 mod refusal;
 mod request;
 mod service;
-mod signature;
 mod stream;
 
 use std::fmt;

@@ -5,6 +5,7 @@
 //!
 //! - [`kvs`]: Kinesis Video Streams: cameras that have always been running.
 //! - [`s3`]: Amazon S3, keeping objects as files in a folder.
+//! - [`sqs`]: Amazon SQS: queues that take messages and show them.
 //! - [`runtime_api`]: the Lambda Runtime API, which hands events to a function and takes its answers.
 //! - [`function`]: the real binary, started as Lambda would, and [`process`]: the child that it is.
 //! - [`footage`]: the recordings that the cameras show, looped over time.
@@ -18,8 +19,12 @@ pub mod account;
 pub mod faults;
 pub mod footage;
 pub mod function;
+mod hex;
 pub mod http;
 pub mod kvs;
 pub mod process;
+mod request_id;
 pub mod runtime_api;
 pub mod s3;
+mod signature;
+pub mod sqs;

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::faults::Faults;
 use crate::http;
 use crate::process::Process;
+use crate::request_id::request_id;
 
 /// The largest response in bytes: Lambda's "6 MB" for synchronous invocations ("Lambda quotas"), as its
 /// error message gives it.
@@ -157,7 +158,7 @@ impl RuntimeApi {
         let process = {
             let mut state = self.shared.state();
             state.pending = Some(Invocation {
-                request_id: exchange::request_id(),
+                request_id: request_id(),
                 event: event.into(),
                 deadline,
                 taken,

@@ -1,9 +1,7 @@
 //! Answers on the wire: headers, error documents and the streamed clip.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
-use std::hash::{BuildHasher, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -20,6 +18,7 @@ use super::clip::Clip;
 use super::refusal::Refusal;
 use super::stream::Framing;
 use crate::http::{Body, close_delimited};
+use crate::request_id::request_id;
 
 /// Type of a clip.
 const MP4: &str = "video/mp4";
@@ -146,21 +145,6 @@ fn respond(status: StatusCode, kind: &'static str, body: Body) -> Response<Body>
         headers.insert("x-amzn-RequestId", id);
     }
     response
-}
-
-/// Looks like the UUIDs that AWS gives out; random enough to be found again in a log.
-fn request_id() -> String {
-    // Each `RandomState` has keys of its own, which is all the randomness that is needed here.
-    let random = || RandomState::new().build_hasher().finish();
-    let (a, b) = (random(), random());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-        a >> 32,
-        (a >> 16) & 0xffff,
-        a & 0xfff,
-        b >> 52,
-        b & 0xffff_ffff_ffff
-    )
 }
 
 struct ClipBody {

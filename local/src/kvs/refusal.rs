@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::signature::Unsigned;
+
 /// A refusal as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -21,6 +23,19 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+impl From<Unsigned> for Refusal {
+    fn from(unsigned: Unsigned) -> Self {
+        let code = match unsigned {
+            Unsigned::Missing => "MissingAuthenticationTokenException",
+            Unsigned::UnknownKey => "UnrecognizedClientException",
+            Unsigned::Incomplete | Unsigned::Region | Unsigned::Service(_) | Unsigned::Mismatch => {
+                "InvalidSignatureException"
+            }
+        };
+        Self::new(403, code, unsigned.to_string())
+    }
+}
 
 impl Refusal {
     fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
@@ -97,26 +112,6 @@ impl Refusal {
 
     pub(super) fn internal(message: impl Into<String>) -> Self {
         Self::new(500, "InternalFailure", message)
-    }
-
-    pub(super) fn unsigned() -> Self {
-        Self::new(
-            403,
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        )
-    }
-
-    pub(super) fn unknown_key() -> Self {
-        Self::new(
-            403,
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        )
-    }
-
-    pub(super) fn bad_signature(message: impl Into<String>) -> Self {
-        Self::new(403, "InvalidSignatureException", message)
     }
 
     /// What a test scripted.

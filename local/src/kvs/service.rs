@@ -19,10 +19,13 @@ use super::fragment::Fragment;
 use super::quota::{Cost, Quotas};
 use super::refusal::Refusal;
 use super::request::{self, Page};
-use super::signature;
 use super::stream::{Repeats, Selector, Stream};
 use crate::faults::{self, Call, Fault, Faults};
 use crate::http::{Body, Connection};
+use crate::signature;
+
+/// Signing name of every Kinesis Video Streams API.
+const SERVICE: &str = "kinesisvideo";
 
 /// Longest request body. The largest member of a real one is a `NextToken` of 4,096 characters.
 const LONGEST_REQUEST: usize = 64 * 1024;
@@ -129,7 +132,8 @@ impl Service {
         let fault = self.note(operation, object.as_ref().ok());
         let record = (!shortens(fault.as_ref())).then_some(&self.answers);
         let work = || {
-            let worked = signature::check(&head, &body)
+            let worked = signature::check(&head, &body, SERVICE)
+                .map_err(Refusal::from)
                 .and(object)
                 .and_then(|object| self.work(operation, &object, &head, endpoint, record));
             worked.unwrap_or_else(|refusal| answer::refuse(&refusal))

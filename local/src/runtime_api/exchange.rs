@@ -35,16 +35,6 @@ pub(super) fn can_express(operation: &str, fault: &Fault) -> Result<(), String> 
     }
 }
 
-/// A request id in the form of Lambda's: a version 4 UUID.
-pub(super) fn request_id() -> String {
-    let bits = fastrand::u128(..);
-    // RFC 9562, section 5.4: version and variant have fixed bits.
-    let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
-    parts.join("-")
-}
-
 impl Exchange {
     pub(super) fn new(shared: Arc<Shared>, faults: Faults) -> Self {
         Self { shared, faults }

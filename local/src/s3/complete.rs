@@ -17,6 +17,7 @@ use super::checksum::{Algorithm, Coverage, Sum, combine, mismatch};
 use super::multipart::{Part, Upload};
 use super::store::{Content, State, Store};
 use super::{intake, objects, refuse};
+use crate::hex::hex;
 
 /// The least size in bytes of every part but the last: 5 MiB ("Amazon S3 multipart upload limits").
 const LEAST_PART: u64 = 5 << 20;
@@ -217,7 +218,7 @@ impl Chosen {
         }
         let md5: [u8; 16] = md5.finalize().into();
         Ok(Self {
-            etag: format!("{}-{}", objects::hex(&md5), parts.len()),
+            etag: format!("{}-{}", hex(&md5), parts.len()),
             parts,
             size,
             crc64nvme,

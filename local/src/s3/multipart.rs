@@ -16,6 +16,7 @@ use tempfile::TempPath;
 use super::checksum::{Algorithm, Coverage, Declared, Sum};
 use super::store::{Description, OpenUpload, State, Store, identifier};
 use super::{checks, intake, objects, refuse};
+use crate::hex::hex;
 
 /// Part numbers that S3 takes ("Amazon S3 multipart upload limits").
 const PART_NUMBERS: std::ops::RangeInclusive<u32> = 1..=10_000;
@@ -48,7 +49,7 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn etag(&self) -> String {
-        objects::hex(&self.md5)
+        hex(&self.md5)
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use super::checksum::{Algorithm, Coverage, Hasher, Sum};
 use super::store::{Condition, Content, Description, State, Store, StoredObject, no_such_key};
 use super::{checks, intake, refuse};
+use crate::hex::hex;
 use crate::http::Body;
 
 /// Bytes read from disk at a time while an object is sent; one such chunk waits besides the one in flight.
@@ -319,8 +320,4 @@ fn send(mut file: tokio::io::Take<tokio::fs::File>, length: u64) -> StreamingBlo
         }
     });
     StreamingBlob::from(s3s::Body::http_body_unsync(body))
-}
-
-pub(super) fn hex(md5: &[u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(*md5))
 }
