@@ -1,3 +1,5 @@
+mod triggers;
+
 use super::*;
 
 fn defaults() -> Defaults {

@@ -90,10 +90,11 @@ impl Edge {
         let next_ms = match last_and_spacing(before, selector) {
             None => now_ms.saturating_add(UNKNOWN_MS),
             Some((last_ms, spacing_ms)) => {
-                let since = end_ms.saturating_sub(last_ms).max(0);
+                // The first fragment that begins after the end, beyond doubt: with it the one at the end is
+                // archived. By the server's clock it has to be archived itself.
+                let doubt = if by_producer { measure.tolerance_ms } else { 0 };
+                let since = end_ms.saturating_add(doubt).saturating_sub(last_ms).max(0);
                 let fragments = since.checked_div(spacing_ms).unwrap_or(0).saturating_add(1);
-                // The first fragment that begins after the end: with it the one at the end is archived. By
-                // the server's clock it has to be archived itself.
                 let begins = last_ms.saturating_add(fragments.saturating_mul(spacing_ms));
                 let closes = if by_producer {
                     begins

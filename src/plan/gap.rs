@@ -83,7 +83,7 @@ pub(super) struct Measure {
     /// What a listed length leaves out.
     pub(super) frame_ms: i64,
     /// Slack that is no gap.
-    tolerance_ms: i64,
+    pub(super) tolerance_ms: i64,
 }
 
 impl Measure {

@@ -66,6 +66,7 @@ async fn a_small_clip_is_one_put_and_the_receipt_tells_all() {
             "FragmentsOverlapping": 0,
             "DoubledSeconds": 0.0,
             "SkewSeconds": 0.0,
+            "WaitedSeconds": 0.0,
             "ListFragmentsCalls": 1,
             "GetClipCalls": 1,
             "Retries": 0,
@@ -194,45 +195,6 @@ async fn a_data_endpoint_is_asked_for_once_and_again_when_it_moves() {
     assert_eq!(receipt["Retries"], json!(2));
     assert_eq!(receipt["ListFragmentsCalls"], json!(2));
     assert_eq!(receipt["GetClipCalls"], json!(2));
-}
-
-/// A camera whose fragments take so long to show up in the archive, and an event for its last minute.
-fn late(name: &str, index_ms: u32, end: i64) -> (Stream, Value) {
-    let camera = Stream::builder(name, Footage::h264_aac())
-        .index_ms(index_ms)
-        .build();
-    let now = jiff::Timestamp::now().as_second();
-    let asked = json!({
-        "StreamName": name,
-        "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": now - 60, "EndTimestamp": now - end}}
-    });
-    (camera.expect("a stream"), asked)
-}
-
-#[tokio::test]
-async fn a_range_that_has_just_ended_is_doubted() {
-    let (camera, asked) = late("slow-uplink", 10_000, 2);
-    let rig = Setup::default().live().stream(camera).start().await;
-    let receipt = rig.receipt(&asked).await;
-    assert_eq!(receipt["Doubts"][0]["Code"], json!("LIVE_EDGE"));
-    assert_eq!(receipt["Coverage"], json!("PARTIAL"));
-    assert_eq!(receipt["Gaps"][0]["Place"], json!("TAIL"));
-}
-
-/// What counts is when the clip was asked for, not when its answer came.
-#[tokio::test]
-async fn a_slow_answer_does_not_make_a_fresh_range_old() {
-    let (camera, asked) = late("slow-uplink", 30_000, 25);
-    let rig = Setup::default()
-        .live()
-        .stream(camera)
-        .with("CLIP_STALL_SECONDS", "20")
-        .start()
-        .await;
-    let slow = Fault::Delay(std::time::Duration::from_secs(7));
-    rig.kvs_fault("GetClip", When::Call(1), slow);
-    let receipt = rig.receipt(&asked).await;
-    assert_eq!(receipt["Doubts"][0]["Code"], json!("LIVE_EDGE"));
 }
 
 #[tokio::test]

@@ -48,7 +48,11 @@ async fn a_range_outside_of_the_retention() {
 
 #[tokio::test]
 async fn a_range_that_has_not_ended() {
-    let rig = Setup::default().live().start().await;
+    let rig = Setup::default()
+        .live()
+        .with("CLIP_MAX_WAIT_SECONDS", "0")
+        .start()
+        .await;
     let now = jiff::Timestamp::now().as_second();
     let until = |end: i64| {
         json!({
@@ -59,6 +63,7 @@ async fn a_range_that_has_not_ended() {
     rig.fails(&until(now + 60), "NotYetArchived").await;
     assert_eq!(rig.aws_calls(), 0, "the clock alone says so");
     rig.fails(&until(now - 5), "NotYetArchived").await;
+    assert_eq!(rig.kvs.calls("GetClip"), 0, "nothing was made");
     rig.fails(&until(now - 50), "NoFragments").await;
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod batches;
 mod changes;
 mod clocks;
 mod deadline;
@@ -27,3 +28,5 @@ mod rig;
 mod several;
 mod source;
 mod tls;
+mod triggers;
+mod waiting;

@@ -62,7 +62,7 @@ fn bad_events() -> Vec<Bad> {
         text("hello", &["cannot be read as JSON"]),
         text("\u{feff}{}", &["cannot be read as JSON"]),
         text(&"[".repeat(10_000), &["cannot be read as JSON"]),
-        text(&" ".repeat(70_000), &["has 70000 bytes"]),
+        text(&" ".repeat(263_000), &["has 263000 bytes"]),
         text("null", &["must be an object"]),
         text("[]", &["must be an object"]),
         text(
@@ -303,24 +303,4 @@ async fn bad_settings_are_told_to_every_event() {
         }
     }
     assert_eq!(rig.aws_calls(), 0);
-}
-
-/// Each sample in `events/` is a request that the local stack serves.
-#[tokio::test]
-async fn the_samples_are_served() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
-    let mut samples = 0;
-    for entry in std::fs::read_dir(folder).expect("samples") {
-        let path = entry.expect("a file").path();
-        let sample = std::fs::read_to_string(&path).expect("a sample");
-        let rig = Setup::default().with("CLIP_PART_MIB", "8").start().await;
-        let receipt = rig.receipt(&serde_json::from_str(&sample).expect("JSON")).await;
-        assert_eq!(receipt["Status"], json!("EXPORTED"), "{}", path.display());
-        assert_eq!(receipt["Doubts"], json!([]), "{}", path.display());
-        let clips = receipt["Clips"].as_array().map(Vec::len);
-        assert_eq!(clips, Some(rig.s3.objects("clips").len()), "{}", path.display());
-        assert_eq!(rig.s3.uploads(), [], "{}", path.display());
-        samples += 1;
-    }
-    assert!(samples >= 4, "{samples} samples");
 }

@@ -9,6 +9,7 @@ use clip_export_local::kvs::{self, Clock, Selector, Stream};
 use clip_export_local::process::Process;
 use clip_export_local::runtime_api::{Outcome, RuntimeApi};
 use clip_export_local::s3::{self, Bucket, StoredObject};
+use clip_export_local::sqs;
 use serde_json::{Value, json};
 
 /// 2026-11-20T10:00:00Z, where the samples ask for footage.
@@ -20,12 +21,16 @@ pub(crate) const MS: i64 = 1000;
 /// "Now" of the cameras: an hour later. Fixed, so that two answers for one range are the same bytes.
 const NOW_MS: i64 = (TEN + 3600) * 1000;
 
+/// The queue of failed events.
+pub(crate) const FAILED: &str = "failed";
+
 /// What a Lambda function has at most, and no test needs.
 const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct Rig {
     pub(crate) kvs: kvs::Server,
     pub(crate) s3: s3::Server,
+    pub(crate) sqs: sqs::Server,
     pub(crate) function: Process,
     runtime: RuntimeApi,
     environment: Environment,
@@ -40,6 +45,7 @@ pub(crate) struct Setup {
     live: bool,
     versioned: bool,
     unlistable: bool,
+    failed_queue: bool,
     authority: Option<clip_export_local::http::Authority>,
 }
 
@@ -68,6 +74,12 @@ impl Setup {
 
     pub(crate) fn unlistable(mut self) -> Self {
         self.unlistable = true;
+        self
+    }
+
+    /// There is a queue for what can never be served, [`FAILED`].
+    pub(crate) fn failed_queue(mut self) -> Self {
+        self.failed_queue = true;
         self
     }
 
@@ -105,6 +117,9 @@ impl Setup {
             ..s3::Options::new(folder.path(), &[])
         });
         let s3 = s3.await.expect("S3");
+        let sqs = sqs::Server::start(sqs::Options::new(&[FAILED]))
+            .await
+            .expect("SQS");
         let runtime = RuntimeApi::start().await.expect("the runtime API");
         let mut environment = Environment::of_lambda(256)
             .with_endpoints(s3.endpoint(), kvs.endpoint())
@@ -113,6 +128,11 @@ impl Setup {
             .with("CLIP_PART_MIB", "5")
             .with("CLIP_STALL_SECONDS", "4")
             .with("CLIP_RETRIES", "2");
+        if self.failed_queue {
+            environment = environment
+                .with("AWS_ENDPOINT_URL_SQS", sqs.endpoint())
+                .with("CLIP_FAILED_QUEUE_URL", sqs.queue_url(FAILED));
+        }
         for (name, value) in self.environment {
             environment = environment.with(name, value);
         }
@@ -121,6 +141,7 @@ impl Setup {
         Rig {
             kvs,
             s3,
+            sqs,
             function,
             runtime,
             environment,
