@@ -4,41 +4,25 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clip_export_local::function::{self, Environment};
 use clip_export_local::process::Process;
 use clip_export_local::runtime_api::{Outcome, RuntimeApi};
-use clip_export_local::{kvs, s3};
+use clip_export_local::{function, s3};
 use serde_json::Value;
 
-use super::{BUCKETS, Run, progress, receipt, starting};
+use super::stack::{Addresses, Stack, starting};
+use super::{Run, progress, receipt};
 
 /// Lambda's longest timeout: a local machine may be slow, and a person can press Ctrl-C.
 const DEADLINE: Duration = Duration::from_secs(900);
-/// The memory that the function is told to have, in MiB: the smallest it is made for.
-const MEMORY: u32 = 256;
 /// How long log lines that were written before the answer may take to arrive after it.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// Runs the function on one event; whether the export succeeded.
 pub(crate) async fn run(run: Run) -> io::Result<bool> {
     let event = std::fs::read(&run.event).map_err(naming(&run.event))?;
-    let s3 = s3::Options::new(&run.out, &BUCKETS);
-    let s3 = s3::Server::start(s3).await.map_err(starting("S3"))?;
-    let kvs = kvs::Options {
-        record: 0,
-        ..kvs::Options::default()
-    };
-    let kvs = kvs::Server::start(kvs)
-        .await
-        .map_err(starting("Kinesis Video Streams"))?;
+    let stack = Stack::start(&run.out, Addresses::default()).await?;
     let api = RuntimeApi::start().await.map_err(starting("the Runtime API"))?;
-    let mut environment = Environment::of_lambda(MEMORY)
-        .with_endpoints(s3.endpoint(), kvs.endpoint())
-        .with_bucket(BUCKETS[0])
-        .with("CLIP_ALLOWED_BUCKETS", BUCKETS[1]);
-    for (name, value) in run.environment {
-        environment = environment.with(name, value);
-    }
+    let environment = stack.environment(run.environment);
     let process = function::start(&run.function, &api, &environment).map_err(naming(&run.function))?;
 
     let (outcome, ended) = {
@@ -58,14 +42,10 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
     show_costs(&process, &api, ended);
     process.kill().await;
 
-    let open = s3.uploads();
-    for upload in &open {
-        let (bucket, key) = (&upload.bucket, &upload.key);
-        eprintln!("warning: the multipart upload to {bucket}/{key} was left open");
-    }
+    stack.warn_of_uploads();
     match outcome {
         Outcome::Response(response) => {
-            let paths = paths(&response, &s3);
+            let paths = paths(&response, &stack.s3);
             if run.json {
                 println!("{response:#}");
                 for path in &paths {
