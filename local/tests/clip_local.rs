@@ -9,6 +9,9 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use aws_sdk_sqs::config::{Credentials, Region};
+use aws_sdk_sqs::types::MessageAttributeValue;
+use clip_export_local::account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use clip_export_local::s3::{Options, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -17,13 +20,19 @@ const CLIP_LOCAL: &str = env!("CARGO_BIN_EXE_clip-local");
 const STAND_IN: &str = env!("CARGO_BIN_EXE_stand-in");
 
 fn run(folder: &Path, event: &Value, more: &[&str]) -> Output {
+    start(folder, event, more).wait_with_output().unwrap()
+}
+
+fn start(folder: &Path, event: &Value, more: &[&str]) -> Child {
     std::fs::write(folder.join("event.json"), event.to_string()).unwrap();
     Command::new(CLIP_LOCAL)
         .args(["run", "--function", STAND_IN])
         .args(more)
         .arg("event.json")
         .current_dir(folder)
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap()
 }
 
@@ -66,6 +75,110 @@ fn a_receipt_is_shown_and_the_clips_path_comes_last() {
     let output = run(folder.path(), &event, &["--json"]);
     let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(printed, answer);
+}
+
+#[test]
+fn an_event_that_is_ignored_is_no_failure() {
+    let folder = TempDir::new().unwrap();
+    let answer = json!({"Status": "IGNORED", "Reason": "the alarm is not in ALARM"});
+    let output = run(folder.path(), &json!({"Answer": answer}), &[]);
+    assert!(output.status.success());
+    let shown = text(&output.stdout);
+    assert_eq!(shown, "\nIGNORED\nReason  the alarm is not in ALARM\n\n");
+}
+
+#[test]
+fn a_batch_fails_if_one_of_its_messages_does() {
+    let folder = TempDir::new().unwrap();
+    let output = run(folder.path(), &json!({"Answer": {"batchItemFailures": []}}), &[]);
+    assert!(output.status.success());
+    assert_eq!(text(&output.stdout), "\nbatchItemFailures  none\n\n");
+
+    let answer = json!({"batchItemFailures": [{"itemIdentifier": "059f36b4"}]});
+    let output = run(folder.path(), &json!({"Answer": answer}), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stdout);
+    assert_eq!(shown, "\nbatchItemFailures\n  itemIdentifier  059f36b4\n\n");
+    let output = run(folder.path(), &json!({"Answer": answer}), &["--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), answer);
+}
+
+#[tokio::test]
+async fn a_batch_shows_what_was_written_and_what_can_never_be() {
+    let folder = TempDir::new().unwrap();
+    let signal = folder.path().join("signal");
+    let event = json!({
+        "Show": ["AWS_ENDPOINT_URL_S3", "CLIP_FAILED_QUEUE_URL"],
+        "WaitFor": &signal,
+        "Answer": {"batchItemFailures": []},
+    });
+    let mut child = start(folder.path(), &event, &[]);
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut shown = |name: &str| {
+        let mut line = String::new();
+        while !line.contains(name) {
+            line.clear();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "{name} was not shown");
+        }
+        line.trim_end().split_once('=').unwrap().1.to_owned()
+    };
+    let (s3, queue) = (shown("AWS_ENDPOINT_URL_S3"), shown("CLIP_FAILED_QUEUE_URL"));
+
+    // What the function would do, by its own clients.
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "test");
+    let config = aws_sdk_s3::Config::builder()
+        .endpoint_url(s3)
+        .force_path_style(true)
+        .region(Region::new(REGION))
+        .credentials_provider(credentials.clone())
+        .http_client(http.clone())
+        .build();
+    let put = aws_sdk_s3::Client::from_conf(config).put_object();
+    put.bucket("clips").key("lobby/a.mp4").send().await.unwrap();
+    let config = aws_sdk_sqs::Config::builder()
+        .endpoint_url(queue.split("/123456789012").next().unwrap())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials)
+        .http_client(http)
+        .build();
+    let attribute = |text: &str| {
+        let attribute = MessageAttributeValue::builder().data_type("String");
+        attribute.string_value(text).build().unwrap()
+    };
+    let send = aws_sdk_sqs::Client::from_conf(config).send_message();
+    send.queue_url(queue)
+        .message_body("{\"StreamName\": 7}")
+        .message_attributes("ErrorType", attribute("InvalidRequest"))
+        .message_attributes("ErrorMessage", attribute("StreamName is no text"))
+        .send()
+        .await
+        .unwrap();
+
+    std::fs::write(&signal, "").unwrap();
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let warning = "went to the queue of failed events\n  InvalidRequest: StreamName is no text\n  {\"StreamName\": 7}\n";
+    assert!(rest.contains(warning), "{rest}");
+    let shown = text(&output.stdout);
+    assert_eq!(shown, "\nbatchItemFailures  none\n\nout/clips/lobby/a.mp4\n");
+}
+
+#[test]
+fn a_run_knows_the_queue_of_failed_events_and_the_streams_of_alarms() {
+    let folder = TempDir::new().unwrap();
+    for (name, part) in [
+        ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:"),
+        ("CLIP_FAILED_QUEUE_URL", "/123456789012/failed"),
+        ("CLIP_ALARM_STREAMS", r#"{\"lobby-*\":\"front-door\"}"#),
+    ] {
+        let output = run(folder.path(), &json!({"Variable": name}), &["--json"]);
+        let shown = text(&output.stdout);
+        assert!(shown.contains(part), "{name}: {shown}");
+    }
 }
 
 #[test]

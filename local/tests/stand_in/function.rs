@@ -1,6 +1,7 @@
 //! A function that does as its event tells, for tests of the local stack that must not wait for the real one.
 //!
-//! An event is a JSON object: `Log` is a list of lines to write, and `WaitFor` a file that has to appear. Then
+//! An event is a JSON object: `Log` is a list of lines to write, `Show` one of environment variables to write with
+//! their values, and `WaitFor` a file that has to appear. Then
 //! `Answer` is the response, or `Fail` the error document, or `Exit` the status to end with; `Variable` is
 //! answered by the value of that environment variable, `Process` by the process id, and `FailTimes` makes
 //! `Fail` count only for so many of the process's events. Where `STAND_IN_INIT_ERROR` is set, it never asks for an
@@ -32,6 +33,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let event: Value = serde_json::from_str(&body)?;
         for line in event["Log"].as_array().into_iter().flatten() {
             println!("{line}");
+        }
+        for name in event["Show"].as_array().into_iter().flatten() {
+            let name = name.as_str().unwrap_or_default();
+            println!("{name}={}", env::var(name)?);
         }
         if let Some(file) = event["WaitFor"].as_str() {
             while !Path::new(file).exists() {
