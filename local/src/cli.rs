@@ -4,8 +4,8 @@ mod progress;
 mod receipt;
 mod run;
 mod serve;
+mod stack;
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -14,21 +14,22 @@ use lexopt::prelude::*;
 pub(crate) use run::run;
 pub(crate) use serve::serve;
 
-/// The buckets of the local S3: where clips go, and a second one that an event may name.
-const BUCKETS: [&str; 2] = ["clips", "evidence"];
-
 pub(crate) const HELP: &str = "\
-Kinesis Video Streams, S3 and the Lambda runtime on this machine.
+Kinesis Video Streams, S3, SQS and Lambda on this machine.
 
 clip-local run --function PATH [--out DIR] [--json] [--env NAME=VALUE]... EVENT
-    Runs the function's binary at PATH on the event in the file EVENT and shows its progress and receipt.
+    Runs the function's binary at PATH on the event in the file EVENT and shows its progress and answer.
     Clips are left in DIR/<bucket>/<key> (DIR is `out` by default); their paths are printed last.
-    --json  print the receipt as the function gave it, and nothing else, to standard output
+    Ends with status 1 if the function fails, or reports a message of a batch as failed.
+    --json  print the answer as the function gave it, and nothing else, to standard output
     --env   set a variable of the function's environment
 
-clip-local serve [--host ADDRESS] [--s3-port N] [--kvs-port N] [--out DIR]
-    Keeps S3 and Kinesis Video Streams running until Ctrl-C and prints the environment to export.
+clip-local serve [--host ADDRESS] [--s3-port N] [--kvs-port N] [--sqs-port N] [--out DIR]
+                 [--function PATH [--lambda-port N] [--env NAME=VALUE]...]
+    Keeps S3, Kinesis Video Streams and SQS running until Ctrl-C and prints the environment to export.
     --host 0.0.0.0 lets containers in. Ports are free ones by default.
+    --function  keep Lambda running too, and invoke the function's binary at PATH through it, whoever
+                signs. Events that fail for good go to the queue of failed events.
 ";
 
 /// What was asked for.
@@ -55,7 +56,17 @@ pub(crate) struct Serve {
     host: IpAddr,
     s3_port: u16,
     kvs_port: u16,
+    sqs_port: u16,
     out: PathBuf,
+    function: Option<Function>,
+}
+
+/// The function that `clip-local serve` keeps running.
+#[derive(Debug, PartialEq, Eq)]
+struct Function {
+    path: PathBuf,
+    lambda_port: u16,
+    environment: Vec<(String, String)>,
 }
 
 /// Reads the command line.
@@ -81,11 +92,7 @@ fn read_run(mut parser: lexopt::Parser, mut out: PathBuf) -> Result<Command, lex
             Long("function") => function = Some(PathBuf::from(parser.value()?)),
             Long("out") => out = PathBuf::from(parser.value()?),
             Long("json") => json = true,
-            Long("env") => {
-                let pair = parser.value()?.string()?;
-                let (name, value) = pair.split_once('=').ok_or("--env wants NAME=VALUE")?;
-                environment.push((name.to_owned(), value.to_owned()));
-            }
+            Long("env") => environment.push(read_variable(&mut parser)?),
             Value(path) if event.is_none() => event = Some(PathBuf::from(path)),
             argument => return Err(argument.unexpected()),
         }
@@ -100,29 +107,44 @@ fn read_run(mut parser: lexopt::Parser, mut out: PathBuf) -> Result<Command, lex
 }
 
 fn read_serve(mut parser: lexopt::Parser, mut out: PathBuf) -> Result<Command, lexopt::Error> {
-    let (mut host, mut s3_port, mut kvs_port) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 0, 0);
+    let mut host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let (mut s3_port, mut kvs_port, mut sqs_port, mut lambda_port) = (0, 0, 0, None);
+    let (mut function, mut environment) = (None, Vec::new());
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
             Long("host") => host = parser.value()?.parse()?,
             Long("s3-port") => s3_port = parser.value()?.parse()?,
             Long("kvs-port") => kvs_port = parser.value()?.parse()?,
+            Long("sqs-port") => sqs_port = parser.value()?.parse()?,
+            Long("lambda-port") => lambda_port = Some(parser.value()?.parse()?),
+            Long("function") => function = Some(PathBuf::from(parser.value()?)),
+            Long("env") => environment.push(read_variable(&mut parser)?),
             Long("out") => out = PathBuf::from(parser.value()?),
             argument => return Err(argument.unexpected()),
         }
+    }
+    if function.is_none() && (lambda_port.is_some() || !environment.is_empty()) {
+        return Err("--lambda-port and --env are about a function, and there is no --function".into());
     }
     Ok(Command::Serve(Serve {
         host,
         s3_port,
         kvs_port,
+        sqs_port,
         out,
+        function: function.map(|path| Function {
+            path,
+            lambda_port: lambda_port.unwrap_or_default(),
+            environment,
+        }),
     }))
 }
 
-/// Says which of the stack's parts did not start: an I/O error alone names neither port nor folder.
-fn starting(part: &str) -> impl FnOnce(io::Error) -> io::Error {
-    let part = part.to_owned();
-    move |error| io::Error::new(error.kind(), format!("{part} does not start: {error}"))
+fn read_variable(parser: &mut lexopt::Parser) -> Result<(String, String), lexopt::Error> {
+    let pair = parser.value()?.string()?;
+    let (name, value) = pair.split_once('=').ok_or("--env wants NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]
@@ -168,6 +190,28 @@ mod tests {
         );
         parse("serve --host everywhere").unwrap_err();
         parse("serve --kvs-port 70000").unwrap_err();
+    }
+
+    #[test]
+    fn a_function_can_be_served() {
+        let line = "serve --sqs-port 9001 --function target/f --lambda-port 9002 --env A=b --env C=";
+        let Ok(Command::Serve(serve)) = parse(line) else {
+            panic!("serve is a command");
+        };
+        let environment = [("A", "b"), ("C", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let function = Function {
+            path: "target/f".into(),
+            lambda_port: 9002,
+            environment: environment.into(),
+        };
+        assert_eq!((serve.sqs_port, serve.function), (9001, Some(function)));
+        for wrong in [
+            "serve --lambda-port 9002",
+            "serve --env A=b",
+            "serve --function f --env A",
+        ] {
+            parse(wrong).expect_err(wrong);
+        }
     }
 
     #[test]

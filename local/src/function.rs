@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::process::Process;
-use crate::runtime_api::RuntimeApi;
+use crate::runtime_api::{FUNCTION_NAME, RuntimeApi};
 
 /// The environment of a function.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ impl Environment {
             ("AWS_DEFAULT_REGION", REGION),
             ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
-            ("AWS_LAMBDA_FUNCTION_NAME", "clip-export"),
+            ("AWS_LAMBDA_FUNCTION_NAME", FUNCTION_NAME),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
@@ -73,6 +73,14 @@ impl Environment {
             .with("AWS_ENDPOINT_URL_KINESIS_VIDEO", kinesis_video)
     }
 
+    /// Points the SDK at the local SQS, `AWS_ENDPOINT_URL_SQS`, and sets `CLIP_FAILED_QUEUE_URL`, where
+    /// messages go that can never be served.
+    #[must_use]
+    pub fn with_failed_queue(self, sqs: impl Into<String>, url: impl Into<String>) -> Self {
+        self.with("AWS_ENDPOINT_URL_SQS", sqs)
+            .with("CLIP_FAILED_QUEUE_URL", url)
+    }
+
     /// Sets `CLIP_BUCKET`, where clips go by default.
     #[must_use]
     pub fn with_bucket(self, bucket: impl Into<String>) -> Self {
@@ -113,6 +121,7 @@ mod tests {
         let api = RuntimeApi::start().await.unwrap();
         let environment = Environment::of_lambda(256)
             .with_endpoints("http://127.0.0.1:1", "http://127.0.0.1:2")
+            .with_failed_queue("http://127.0.0.1:3", "http://127.0.0.1:3/123456789012/failed")
             .with_bucket("clips")
             .with("CLIP_PART_MIB", "5")
             .without("TZ");

@@ -6,6 +6,7 @@
 //! - [`kvs`]: Kinesis Video Streams: cameras that have always been running.
 //! - [`s3`]: Amazon S3, keeping objects as files in a folder.
 //! - [`sqs`]: Amazon SQS: queues that take messages and show them.
+//! - [`lambda`]: Lambda's Invoke API, in front of the function's real binary.
 //! - [`runtime_api`]: the Lambda Runtime API, which hands events to a function and takes its answers.
 //! - [`function`]: the real binary, started as Lambda would, and [`process`]: the child that it is.
 //! - [`footage`]: the recordings that the cameras show, looped over time.
@@ -22,6 +23,7 @@ pub mod function;
 mod hex;
 pub mod http;
 pub mod kvs;
+pub mod lambda;
 pub mod process;
 mod request_id;
 pub mod runtime_api;

@@ -2,6 +2,7 @@
 //!
 //! It owns the child and promises that no child outlives its [`Process`] handles: the last drop kills it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -13,6 +14,10 @@ use tokio::sync::{Notify, watch};
 
 /// Clock ticks per second in `/proc/<pid>/stat`: Linux fixes `USER_HZ` at 100 for what programs see (proc(5)).
 const TICKS_PER_SECOND: u64 = 100;
+
+/// Log lines that are kept. A function that is served for days must not grow its server; no test writes as
+/// many.
+const LINES_KEPT: usize = 100_000;
 
 /// A running or ended child process. Clones are the same child; the last one to go kills it.
 #[derive(Clone, Debug)]
@@ -31,7 +36,9 @@ struct Inner {
 
 #[derive(Debug)]
 struct Log {
-    lines: Vec<String>,
+    lines: VecDeque<String>,
+    /// Lines before those, which are no longer kept.
+    gone: usize,
     /// Streams that may still bring lines.
     open: u8,
 }
@@ -58,7 +65,8 @@ impl Process {
             .spawn()?;
         let pid = child.id().unwrap_or_default();
         let (log, log_seen) = watch::channel(Log {
-            lines: Vec::new(),
+            lines: VecDeque::new(),
+            gone: 0,
             open: 2,
         });
         let log = Arc::new(log);
@@ -112,6 +120,12 @@ impl Process {
         self.exited().await;
     }
 
+    /// Whether it has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.inner.exit.borrow().is_some()
+    }
+
     /// Waits for its end. `None` when the system lost track of it.
     pub async fn exited(&self) -> Option<ExitStatus> {
         let mut exit = self.inner.exit.clone();
@@ -119,18 +133,22 @@ impl Process {
         exit.ok().and_then(|status| *status)
     }
 
-    /// Every line so far, of standard output and standard error in order of arrival.
+    /// The lines so far, of standard output and standard error in order of arrival: the newest 100,000.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        self.inner.log.borrow().lines.clone()
+        self.inner.log.borrow().lines.iter().cloned().collect()
     }
 
-    /// The line with this number, counted from 0: waits for it, or `None` when the log ends before it.
+    /// The line with this number, counted from 0: waits for it, or `None` when the log ends before it. One
+    /// that is no longer kept is empty.
     pub async fn line(&self, number: usize) -> Option<String> {
         let mut log = self.inner.log.clone();
-        let enough = |log: &Log| log.lines.len() > number || log.open == 0;
+        let enough = |log: &Log| log.gone + log.lines.len() > number || log.open == 0;
         let log = log.wait_for(enough).await.ok()?;
-        log.lines.get(number).cloned()
+        match number.checked_sub(log.gone) {
+            Some(kept) => log.lines.get(kept).cloned(),
+            None => Some(String::new()),
+        }
     }
 
     /// The largest resident memory so far, in bytes (`VmHWM`). `None` once it has ended.
@@ -170,7 +188,13 @@ async fn keep_lines(stream: impl AsyncRead + Unpin, log: Arc<watch::Sender<Log>>
     while let Ok(1..) = reader.read_until(b'\n', &mut line).await {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end_matches(['\n', '\r']).to_owned();
-        log.send_modify(|log| log.lines.push(text));
+        log.send_modify(|log| {
+            if log.lines.len() == LINES_KEPT {
+                log.lines.pop_front();
+                log.gone += 1;
+            }
+            log.lines.push_back(text);
+        });
         line.clear();
     }
     log.send_modify(|log| log.open -= 1);
@@ -198,12 +222,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_newest_lines_are_kept_and_numbers_stay() {
+        let process = shell(&format!("seq {}", LINES_KEPT + 2));
+        assert_eq!(
+            process.line(LINES_KEPT + 1).await.unwrap(),
+            (LINES_KEPT + 2).to_string()
+        );
+        assert_eq!(process.line(LINES_KEPT + 2).await, None);
+        assert_eq!(process.line(1).await.as_deref(), Some(""));
+        assert_eq!(process.line(2).await.as_deref(), Some("3"));
+        assert_eq!((process.lines().len(), &*process.lines()[0]), (LINES_KEPT, "3"));
+    }
+
+    #[tokio::test]
     async fn memory_and_time_are_those_of_the_child() {
         let process = shell("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; sleep 60");
         assert_eq!(process.line(0).await.as_deref(), Some("done"));
+        assert!(!process.has_ended());
         assert!((1 << 16..1 << 30).contains(&process.peak_memory().unwrap()));
         assert!(process.cpu_time().unwrap() >= Duration::from_millis(10));
         process.kill().await;
+        assert!(process.has_ended());
         assert_eq!(process.peak_memory(), None);
         assert_eq!(process.cpu_time(), None);
     }

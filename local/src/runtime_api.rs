@@ -29,6 +29,9 @@ pub const LARGEST_RESPONSE: usize = 6_291_556;
 /// How long a function may take from its start to its first `/next`: Lambda's limit of the init phase.
 pub const INIT_LIMIT: Duration = Duration::from_secs(10);
 
+/// The function's name.
+pub const FUNCTION_NAME: &str = "clip-export";
+
 /// The function that every invocation names.
 pub const FUNCTION_ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:clip-export";
 
@@ -76,6 +79,8 @@ struct Shared {
 struct State {
     process: Option<Process>,
     first_next: Option<Instant>,
+    /// The init error of a process that was quicker than its first invocation.
+    failed_init: Option<Outcome>,
     pending: Option<Invocation>,
     running: Option<Running>,
 }
@@ -136,6 +141,7 @@ impl RuntimeApi {
         let mut state = self.shared.state();
         state.process = None;
         state.first_next = None;
+        state.failed_init = None;
     }
 
     /// Makes `process` the one that invocations wait for and that a timeout kills.
@@ -152,13 +158,26 @@ impl RuntimeApi {
     /// Hands `event` to the function and waits for the end of the invocation. `deadline` runs from the moment
     /// when the function takes the event. Calls made at once are played one after the other.
     pub async fn invoke(&self, event: impl Into<Bytes>, deadline: Duration) -> Outcome {
+        self.invoke_as(request_id(), event, deadline).await
+    }
+
+    /// The same under a given request id: Lambda keeps that of an asynchronous event through its retries.
+    pub async fn invoke_as(
+        &self,
+        request_id: String,
+        event: impl Into<Bytes>,
+        deadline: Duration,
+    ) -> Outcome {
         let _turn = self.turn.lock().await;
         let (taken, mut was_taken) = oneshot::channel();
         let (outcome, mut ended) = oneshot::channel();
         let process = {
             let mut state = self.shared.state();
+            if let Some(outcome) = state.failed_init.take() {
+                return outcome;
+            }
             state.pending = Some(Invocation {
-                request_id: request_id(),
+                request_id,
                 event: event.into(),
                 deadline,
                 taken,

@@ -2,43 +2,29 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use clip_export_local::function::{self, Environment};
 use clip_export_local::process::Process;
 use clip_export_local::runtime_api::{Outcome, RuntimeApi};
-use clip_export_local::{kvs, s3};
+use clip_export_local::sqs::Message;
+use clip_export_local::{function, s3};
 use serde_json::Value;
 
-use super::{BUCKETS, Run, progress, receipt, starting};
+use super::stack::{Addresses, BUCKETS, FAILED, Stack, starting};
+use super::{Run, progress, receipt};
 
 /// Lambda's longest timeout: a local machine may be slow, and a person can press Ctrl-C.
 const DEADLINE: Duration = Duration::from_secs(900);
-/// The memory that the function is told to have, in MiB: the smallest it is made for.
-const MEMORY: u32 = 256;
 /// How long log lines that were written before the answer may take to arrive after it.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
-/// Runs the function on one event; whether the export succeeded.
+/// Runs the function on one event; whether all that it was asked for succeeded.
 pub(crate) async fn run(run: Run) -> io::Result<bool> {
+    let started = SystemTime::now();
     let event = std::fs::read(&run.event).map_err(naming(&run.event))?;
-    let s3 = s3::Options::new(&run.out, &BUCKETS);
-    let s3 = s3::Server::start(s3).await.map_err(starting("S3"))?;
-    let kvs = kvs::Options {
-        record: 0,
-        ..kvs::Options::default()
-    };
-    let kvs = kvs::Server::start(kvs)
-        .await
-        .map_err(starting("Kinesis Video Streams"))?;
+    let stack = Stack::start(&run.out, Addresses::default()).await?;
     let api = RuntimeApi::start().await.map_err(starting("the Runtime API"))?;
-    let mut environment = Environment::of_lambda(MEMORY)
-        .with_endpoints(s3.endpoint(), kvs.endpoint())
-        .with_bucket(BUCKETS[0])
-        .with("CLIP_ALLOWED_BUCKETS", BUCKETS[1]);
-    for (name, value) in run.environment {
-        environment = environment.with(name, value);
-    }
+    let environment = stack.environment(run.environment);
     let process = function::start(&run.function, &api, &environment).map_err(naming(&run.function))?;
 
     let (outcome, ended) = {
@@ -58,14 +44,18 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
     show_costs(&process, &api, ended);
     process.kill().await;
 
-    let open = s3.uploads();
-    for upload in &open {
-        let (bucket, key) = (&upload.bucket, &upload.key);
-        eprintln!("warning: the multipart upload to {bucket}/{key} was left open");
+    stack.warn_of_uploads();
+    for message in stack.sqs.messages(FAILED) {
+        eprintln!("{}", warning(&message));
     }
     match outcome {
         Outcome::Response(response) => {
-            let paths = paths(&response, &s3);
+            let failures = response["batchItemFailures"].as_array();
+            let paths = match failures {
+                None => paths(&response, &stack.s3),
+                // A batch's answer names no clips.
+                Some(_) => written(&stack.s3, started),
+            };
             if run.json {
                 println!("{response:#}");
                 for path in &paths {
@@ -78,7 +68,7 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
                     println!("{}", path.display());
                 }
             }
-            return Ok(true);
+            return Ok(failures.is_none_or(Vec::is_empty));
         }
         Outcome::Error {
             error_type,
@@ -132,7 +122,75 @@ fn paths(response: &Value, s3: &s3::Server) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The files of the objects that were written since then, in the order in which they were.
+fn written(s3: &s3::Server, since: SystemTime) -> Vec<PathBuf> {
+    let in_bucket = |bucket| {
+        let keys = s3.objects(bucket).into_iter();
+        keys.filter_map(move |key| s3.object(bucket, &key))
+    };
+    let objects = BUCKETS.into_iter().flat_map(in_bucket);
+    let mut objects: Vec<_> = objects.filter(|it| it.last_modified >= since).collect();
+    objects.sort_by_key(|object| object.last_modified);
+    objects.into_iter().map(|object| object.path).collect()
+}
+
+/// What a person should know of a message in the queue of failed events.
+fn warning(message: &Message) -> String {
+    let attribute = |name| message.text(name).unwrap_or("-");
+    let (error_type, error_message) = (attribute("ErrorType"), attribute("ErrorMessage"));
+    let body = &message.body;
+    format!(
+        "warning: a message can never be served and went to the queue of failed events\n  {error_type}: {error_message}\n  {body}"
+    )
+}
+
 fn naming(path: &std::path::Path) -> impl FnOnce(io::Error) -> io::Error {
     let path = path.display().to_string();
     move |error| io::Error::new(error.kind(), format!("{path}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clip_export_local::sqs::Attribute;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_written_since_then_is_listed_in_its_order() {
+        let folder = TempDir::new().unwrap();
+        let options = s3::Options::new(folder.path(), &BUCKETS);
+        let s3 = s3::Server::start(options).await.unwrap();
+        let put = |bucket, key| s3.put_object(bucket, key, b"clip", "video/mp4", &[]).unwrap();
+        put("clips", "kept.mp4");
+        put("clips", "replaced.mp4");
+        let since = SystemTime::now();
+        let expected = [
+            put("evidence", "z.mp4"),
+            put("clips", "replaced.mp4"),
+            put("evidence", "a.mp4"),
+        ];
+        assert_eq!(written(&s3, since), expected.map(|object| object.path));
+    }
+
+    #[test]
+    fn a_failed_message_is_shown_with_its_error() {
+        let text = |value: &str| Attribute::Text {
+            data_type: "String".to_owned(),
+            value: value.to_owned(),
+        };
+        let mut message = Message {
+            id: "1".to_owned(),
+            body: "{}".to_owned(),
+            attributes: BTreeMap::from([
+                ("ErrorType".to_owned(), text("InvalidRequest")),
+                ("ErrorMessage".to_owned(), text("no stream")),
+            ]),
+        };
+        assert!(warning(&message).ends_with("failed events\n  InvalidRequest: no stream\n  {}"));
+        message.attributes.clear();
+        assert!(warning(&message).ends_with("failed events\n  -: -\n  {}"));
+    }
 }

@@ -156,8 +156,8 @@ impl Exchange {
         accepted(self.finish(id, outcome))
     }
 
-    /// Ends the invocation `id`, or, without an id, whichever waits: an init error ends the first one.
-    /// Says whether there was one.
+    /// Ends the invocation `id`, or, without an id, whichever waits: an init error ends the first one, even
+    /// if that is still to come. Says whether there was one.
     fn finish(&self, id: Option<&str>, outcome: Outcome) -> bool {
         let mut state = self.shared.state();
         let sender = match id {
@@ -167,12 +167,18 @@ impl Exchange {
             }
             None => state.pending.take().map(|pending| pending.outcome),
         };
-        let found = sender.is_some();
-        if let Some(sender) = sender {
-            // The caller may have stopped waiting at the deadline.
-            let _ = sender.send(outcome);
+        match (sender, id) {
+            (Some(sender), _) => {
+                // The caller may have stopped waiting at the deadline.
+                let _ = sender.send(outcome);
+                true
+            }
+            (None, Some(_)) => false,
+            (None, None) => {
+                state.failed_init = Some(outcome);
+                true
+            }
         }
-        found || id.is_none()
     }
 }
 

@@ -121,15 +121,23 @@ async fn what_is_not_json_is_no_response() {
 }
 
 #[tokio::test]
-async fn an_init_error_ends_the_waiting_invocation() {
+async fn an_init_error_ends_the_first_invocation_whichever_comes_first() {
     let api = RuntimeApi::start().await.unwrap();
-    let runtime = async {
+    let error = br#"{"errorType":"Config","errorMessage":"CLIP_BUCKET is missing"}"#;
+    let late = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let error = br#"{"errorType":"Config","errorMessage":"CLIP_BUCKET is missing"}"#;
         call(&api.address(), "POST", "init/error", error).await
     };
-    let (outcome, _) = tokio::join!(api.invoke("{}", LONG), runtime);
-    assert!(matches!(outcome, Outcome::Error { error_type, .. } if error_type == "Config"));
+    let (outcome, _) = tokio::join!(api.invoke("{}", LONG), late);
+    assert!(matches!(&outcome, Outcome::Error { error_type, .. } if error_type == "Config"));
+    call(&api.address(), "POST", "init/error", error).await;
+    assert_eq!(api.invoke("{}", LONG).await, outcome);
+    call(&api.address(), "POST", "init/error", error).await;
+    // Not of the next process.
+    api.detach();
+    let address = api.address();
+    let (outcome, _) = tokio::join!(api.invoke("{}", Duration::from_millis(50)), take(&address));
+    assert_eq!(outcome, Outcome::TimedOut);
 }
 
 #[tokio::test]
