@@ -1,9 +1,10 @@
 //! Turns "this camera, from then to then" into one playable MP4 in S3.
 //!
-//! An AWS Lambda function. An event names a stream of Kinesis Video Streams and a range of time; the
-//! function lists the fragments of the range, calls `GetClip` as often as they need, joins what comes
-//! back without touching a media byte, and uploads it while it is still coming. It answers with a
-//! receipt that says what was got and where it is.
+//! An AWS Lambda function. An event names a stream of Kinesis Video Streams and a range of time, itself or
+//! by way of an alarm or a notification; the function waits until the footage is archived, lists the
+//! fragments of the range, calls `GetClip` as often as they need, joins what comes back without touching a
+//! media byte, and uploads it while it is still coming. It answers with a receipt that says what was got
+//! and where it is. Messages of a queue come in batches and are served side by side.
 //!
 //! ```text
 //! event ──► request ──► plan ──────────► fetch ───────► join ──────────► upload ────────► receipt
@@ -31,23 +32,28 @@
 //!   the same event twice makes one object.
 //! - **Bounded.** Peak memory = part size × (parts in flight + 1) + 5 MiB of the first part + sample
 //!   tables (4 to 16 bytes a sample, 128 MiB at most) + 200 bytes for each fragment listed + 16 MiB for the `moov` of one clip at most +
-//!   the process. What is kept for a clip does not depend on the size of its media.
+//!   the process, which holds an event up to four times. What is kept for a clip does not depend on the size of its media. Of a batch as many clips are
+//!   made at a time as this fits into the function's memory ([`config::Batches::side_by_side`]).
+//! - **No event is lost.** A message that may succeed later stays in its queue, one that never can is put
+//!   into the queue of failed events, and stays where it is if that fails.
 //!
 //! # Layout
 //!
-//! - [`event`]: raw JSON → [`event::ExportRequest`]. Pure.
-//! - [`plan`]: range, fragments and limits → windows and gaps; what came against what was planned. Pure.
+//! - [`event`]: raw JSON of any trigger → [`event::ExportRequest`]s. Pure.
+//! - [`plan`]: range, fragments and limits → windows and gaps; what came against what was planned; whether
+//!   the archive is past the end of a range. Pure.
 //! - [`mp4`]: boxes, sample tables, joining. Pure and sans-IO.
 //! - [`config`]: settings of the deployment, read once.
 //! - [`kvs`]: data endpoints, lists and clips; the only module that sees the SDK of Kinesis Video Streams.
 //! - [`upload`]: parts, checksum, complete xor abandon; the only module that sees the SDK of S3.
+//! - [`failed_queue`]: where messages go that can never be served; the only module that sees the SDK of SQS.
 //! - [`export`]: the pipeline; the only module that knows all stages.
 //! - [`walls`], [`backoff`], `retry`: when to stop, and how to wait before trying again. [`call`]: how a
 //!   call to AWS fails.
 //! - [`receipt`], [`error`]: the two kinds of answer. [`tally`]: what they count.
-//! - [`handler`]: event → answer, log and metrics. [`telemetry`], [`sdk`]: what the cold start sets up.
+//! - [`handler`]: event → triggers, one or a batch → answer, log and metrics. [`telemetry`], [`sdk`]: what the cold start sets up.
 //!
-//! Imports run one way: `main → handler → export → {kvs, upload, mp4, plan, event}`; `event`, `plan`
+//! Imports run one way: `main → handler → {failed_queue, export → {kvs, upload, mp4, plan, event}}`; `event`, `plan`
 //! and `mp4` import no SDK and no runtime.
 //!
 //! # Sources

@@ -62,7 +62,11 @@ fn sdk_types_stop_in_their_modules() {
     let mut found = Vec::new();
     sources(&root, &mut found);
     for (path, text) in &found {
-        for (sdk, home) in [("aws_sdk_s3", "upload"), ("aws_sdk_kinesisvideo", "kvs")] {
+        for (sdk, home) in [
+            ("aws_sdk_s3", "upload"),
+            ("aws_sdk_kinesisvideo", "kvs"),
+            ("aws_sdk_sqs", "failed_queue"),
+        ] {
             let at_home = path.contains(&format!("src/{home}")) || path.ends_with("export/tests.rs");
             assert!(at_home || !text.contains(sdk), "{path} mentions {sdk}");
         }
@@ -92,13 +96,11 @@ fn the_readme_names_every_error_setting_doubt_and_sample() {
             .collect()
     };
     let settings = quoted(&text("src/config.rs"), "CLIP_");
-    assert!(settings.len() >= 10, "{settings:?}");
+    assert!(settings.len() >= 15, "{settings:?}");
     let template = text("template.yaml");
     for setting in settings {
-        assert!(
-            readme.contains(&format!("| `{setting}` |")),
-            "no row for {setting}"
-        );
+        let row = |line: &str| line.starts_with('|') && line.contains(&format!("`{setting}`"));
+        assert!(readme.lines().any(row), "no row for {setting}");
         assert!(
             template.contains(&format!("{setting}: ")),
             "the template does not set {setting}"
@@ -108,6 +110,28 @@ fn the_readme_names_every_error_setting_doubt_and_sample() {
         let name = sample.expect("a sample").file_name();
         let name = name.to_string_lossy();
         assert!(readme.contains(&format!("(events/{name})")), "no row for {name}");
+    }
+}
+
+/// The workflow tries again what may succeed later, and nothing else that the function answers with.
+#[test]
+fn the_workflow_retries_what_a_retry_can_help() {
+    let definition: serde_json::Value =
+        serde_json::from_str(&text("statemachine/export.asl.json")).expect("JSON");
+    let retries = definition["States"]["Export"]["Retry"]
+        .as_array()
+        .expect("retries");
+    let retried: Vec<&str> = retries
+        .iter()
+        .flat_map(|retry| retry["ErrorEquals"].as_array().expect("labels"))
+        .map(|label| label.as_str().expect("a label"))
+        .collect();
+    for error_type in clip_export::error::ErrorType::ALL {
+        assert_eq!(
+            retried.contains(&error_type.as_str()),
+            error_type.retry_can_help(),
+            "{error_type}"
+        );
     }
 }
 
@@ -135,6 +159,22 @@ fn the_template_has_the_defaults_of_the_function() {
     assert_eq!(default_of("Uploads"), transfer.uploads.to_string());
     assert_eq!(default_of("StallSeconds"), transfer.stall.as_secs().to_string());
     assert_eq!(default_of("Retries"), transfer.retries.to_string());
+    assert_eq!(
+        default_of("PreRollSeconds"),
+        config.defaults.pre_roll.as_secs().to_string()
+    );
+    assert_eq!(
+        default_of("PostRollSeconds"),
+        config.defaults.post_roll.as_secs().to_string()
+    );
+    assert_eq!(
+        default_of("MaxWaitSeconds"),
+        config.max_wait.as_secs().to_string()
+    );
+    assert_eq!(
+        default_of("SettleSeconds"),
+        clip_export::plan::SETTLE.as_secs().to_string()
+    );
     assert_eq!(default_of("FragmentSelector"), config.defaults.selector.as_str());
     assert_eq!(default_of("KeyTemplate"), config.defaults.key.to_string());
 }

@@ -4,8 +4,9 @@
 
 use std::sync::LazyLock;
 
-use clip_export::event::{Defaults, ExportRequest, KeyTemplate, Stream};
+use clip_export::event::{AlarmStreams, Asked, Defaults, Event, ExportRequest, KeyTemplate, Stream};
 use clip_export::plan::{FragmentSelectorType, rfc3339};
+use jiff::SignedDuration;
 use libfuzzer_sys::fuzz_target;
 
 static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults {
@@ -13,13 +14,33 @@ static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults {
     allowed_buckets: vec!["evidence".to_owned()],
     key: KeyTemplate::parse("{stream}/{start:%Y/%m/%d}/{start}_{end}.mp4").expect("a template"),
     selector: FragmentSelectorType::ServerTimestamp,
+    pre_roll: SignedDuration::from_secs(30),
+    post_roll: SignedDuration::from_secs(30),
+    alarm_streams: AlarmStreams::parse(r#"{"lobby-*": "front-door"}"#).expect("valid"),
 });
 
 fuzz_target!(|event: &str| {
-    let request = match ExportRequest::parse(event, &DEFAULTS) {
-        Ok(request) => request,
-        Err(faults) => return assert!(!faults.0.is_empty(), "refused without a reason"),
-    };
+    match Event::read(event, &DEFAULTS) {
+        Ok(Event::One(asked)) => judge(asked),
+        Ok(Event::Batch(batch)) => {
+            for message in batch.messages {
+                if let Ok(asked) = Asked::read(&message.body, &DEFAULTS) {
+                    judge(asked);
+                }
+            }
+        }
+        Err(faults) => assert!(!faults.0.is_empty(), "refused without a reason"),
+    }
+});
+
+fn judge(asked: Asked) {
+    match asked {
+        Asked::Export(request) => is_canonical(&request),
+        Asked::Nothing(reason) => assert!(!reason.is_empty(), "ignored without a reason"),
+    }
+}
+
+fn is_canonical(request: &ExportRequest) {
     let stream = match &request.stream {
         Stream::Name(name) => format!(r#""StreamName": "{name}""#),
         Stream::Arn(arn) => format!(r#""StreamARN": "{arn}""#),
@@ -32,7 +53,9 @@ fuzz_target!(|event: &str| {
         rfc3339(request.range.end()),
         request.boundary.as_str(),
     );
-    let again = ExportRequest::parse(&canonical, &DEFAULTS).expect(&canonical);
+    let Ok(Asked::Export(again)) = Asked::read(&canonical, &DEFAULTS) else {
+        panic!("{canonical}")
+    };
     assert_eq!(request.fingerprint(), again.fingerprint(), "{canonical}");
     let key = &request.destination.key;
     assert!(
@@ -47,4 +70,4 @@ fuzz_target!(|event: &str| {
             .sum::<usize>()
             <= 2048
     );
-});
+}
