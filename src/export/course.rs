@@ -134,7 +134,7 @@ pub(super) async fn survey_when_archived(job: &Job<'_>, waiting: &Waiting<'_>) -
     }
     tracing::warn!(
         skew_ms,
-        "the camera's clock is behind, and its footage comes later"
+        "the list lacks the end of the range, and by the camera's clock more may come"
     );
     job.tally.timed(Stage::Wait, waiting.wait(skew_ms)).await?;
     survey(job).await
