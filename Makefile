@@ -26,7 +26,7 @@ local:  ## keeps the services on loopback running and prints the environment tha
 
 .PHONY: test
 test: export JUDGE_PYTHON = $(JUDGE_VENV)/bin/python
-test: judges test-statemachine  ## every test
+test: judges test-statemachine test-stack  ## every test
 	cargo test --workspace --locked
 
 # The judges of every MP4 that the tests make: ffmpeg, Chromium, and MediaInfo from PyPI.
@@ -117,6 +117,23 @@ lint-statemachine: $(ASL)/.complete  ## statemachine/, by two validators of the 
 .PHONY: test-statemachine
 test-statemachine: $(ASL)/.complete  ## the workflow's expressions, by JSONata's own interpreter
 	NODE_PATH="$(ASL)/node_modules" node --test tests/statemachine/expressions.test.cjs
+
+# --- The stack, deployed into LocalStack ----------------------------------------------------------
+
+STACK_VENV := $(CACHE)/stack-$(firstword $(shell cat tests/stack/*.txt | cksum))
+DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
+
+$(STACK_VENV)/.complete:
+	python3 -m venv --clear "$(@D)"
+	"$(@D)/bin/pip" install --quiet --disable-pip-version-check --requirement tests/stack/requirements.txt
+	touch "$@"
+
+.PHONY: test-stack
+test-stack: export CLIP_FUNCTION = $(DEBUG)/clip-export
+test-stack: export CLIP_LOCAL = $(DEBUG)/clip-local
+test-stack: judges $(STACK_VENV)/.complete  ## the template, deployed into LocalStack: from each trigger to the clip, and what fails
+	cargo build --workspace --bins --locked
+	"$(STACK_VENV)/bin/python" -B -m pytest --quiet -p no:cacheprovider tests/stack
 
 # --- Measurements --------------------------------------------------------------------------------
 
