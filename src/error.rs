@@ -19,7 +19,7 @@ use crate::call::CallError;
 use crate::event::Faults;
 use crate::kvs::FetchError;
 use crate::mp4::Mp4Error;
-use crate::plan::{Strange, TimeRange, rfc3339};
+use crate::plan::{MUCH_SKEW_MS, Strange, TimeRange, rfc3339};
 use crate::upload::UploadError;
 
 /// Why there is no clip.
@@ -41,7 +41,12 @@ pub enum Error {
     /// The clip could not be had.
     Fetch(FetchError),
     /// The archive lists nothing in the range, and a clip of it could not be had either.
-    NothingListed(FetchError),
+    NothingListed {
+        /// Why the clip could not be had.
+        source: FetchError,
+        /// The server's clock minus the camera's in milliseconds, if the camera is sending.
+        skew_ms: Option<i64>,
+    },
     /// What came is not a whole MP4.
     Damaged(Mp4Error),
     /// What came is not what the list of fragments says.
@@ -102,7 +107,7 @@ impl Error {
         match self {
             Self::Request(_) | Self::Settings(_) => ErrorType::InvalidRequest,
             Self::NotYetArchived { .. } => ErrorType::NotYetArchived,
-            Self::Fetch(error) | Self::NothingListed(error) => of_fetch(error),
+            Self::Fetch(error) | Self::NothingListed { source: error, .. } => of_fetch(error),
             Self::Damaged(Mp4Error::Unsupported { .. }) => ErrorType::UnsupportedMedia,
             Self::Damaged(Mp4Error::TooLarge { .. }) => ErrorType::UnsupportedMedia,
             // Playback that is cut to a range in which no picture begins.
@@ -121,7 +126,7 @@ impl Error {
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            Self::Fetch(error) | Self::NothingListed(error) => error.request_id(),
+            Self::Fetch(error) | Self::NothingListed { source: error, .. } => error.request_id(),
             Self::Upload(error) => error.request_id(),
             Self::Unsettled(error) | Self::Partly { source: error, .. } => error.request_id(),
             _ => None,
@@ -252,7 +257,19 @@ impl fmt::Display for Error {
                 rfc3339(*again)
             ),
             Self::Fetch(_) => f.write_str("the clip could not be fetched"),
-            Self::NothingListed(_) => f.write_str("the archive lists no fragment in the range"),
+            Self::NothingListed { skew_ms, .. } => {
+                f.write_str("the archive lists no fragment in the range")?;
+                match skew_ms.filter(|skew| skew.abs() > MUCH_SKEW_MS) {
+                    None => Ok(()),
+                    Some(skew) => write!(
+                        f,
+                        ", and the camera's clock is {:.3} s {} the server's, so that PRODUCER_TIMESTAMP means other moments; \
+                         ask by SERVER_TIMESTAMP",
+                        skew.unsigned_abs() as f64 / 1000.0,
+                        if skew > 0 { "behind" } else { "ahead of" }
+                    ),
+                }
+            }
             Self::Damaged(_) => f.write_str("what GetClip sent is not a whole clip"),
             Self::Strange { range, .. } => {
                 f.write_str("what GetClip sent is not what ListFragments named")?;
@@ -305,7 +322,7 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Fetch(error) | Self::NothingListed(error) => Some(error),
+            Self::Fetch(error) | Self::NothingListed { source: error, .. } => Some(error),
             Self::Damaged(error) => Some(error),
             Self::Upload(error) => Some(error),
             Self::Strange { source, .. } => Some(source),

@@ -29,6 +29,7 @@ use crate::error::{Error, chain};
 use crate::event::{Boundary, ExportRequest, IfExists, Origin};
 use crate::kvs::{Archive, FetchError, Kvs};
 use crate::mp4::{self, Mp4Error};
+use crate::plan::MUCH_SKEW_MS;
 use crate::receipt::{Account, ClipReceipt, Receipt, Status};
 use crate::retry;
 use crate::tally::Tally;
@@ -42,10 +43,6 @@ use windows::Windows;
 
 /// Media type where `GetClip` names none.
 const VIDEO_MP4: &str = "video/mp4";
-
-/// Distance of the two clocks from which on the log warns: uploads take a second or two, and a clip by the
-/// camera's clock shows another time than is asked for by as much.
-const MUCH_SKEW_MS: i64 = 10_000;
 
 /// Makes clips. Lives as long as the execution environment.
 #[derive(Debug)]

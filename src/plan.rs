@@ -21,7 +21,7 @@ mod window;
 
 pub use arrival::{Arrival, FragmentAt, Seen, Strange, Sync, compare};
 pub use doubt::{Answer, Doubt, doubts};
-pub use edge::{Edge, INDEX_MS, middle_skew, settled_ms};
+pub use edge::{CLOCKS_APART_MS, Edge, INDEX_MS, middle_skew, settled_ms};
 pub use fragment::Fragment;
 pub use gap::{Gap, Where};
 pub use planned::{Plan, Planned};
@@ -49,10 +49,14 @@ pub const MAX_FRAGMENT_SECONDS: i64 = 20;
 
 /// Longest time between the end of a fragment and its showing up in the archive.
 ///
-/// A fragment is archived when the next one starts (up to [`MAX_FRAGMENT_SECONDS`] later); uploading
-/// and indexing it takes some seconds more. A range that ends nearer to now than this may be
-/// missing its tail ([`Edge`]).
-pub const SETTLE: SignedDuration = SignedDuration::from_secs(MAX_FRAGMENT_SECONDS + 10);
+/// A fragment is archived when the next one starts (up to [`MAX_FRAGMENT_SECONDS`] later), or when the
+/// service gives up a connection that broke; uploading and indexing it takes some seconds more. A range that
+/// ends nearer to now than this may be missing its tail ([`Edge`]).
+pub const SETTLE: SignedDuration = SignedDuration::from_secs(MAX_FRAGMENT_SECONDS + 20);
+
+/// Distance of the two clocks that is worth a warning, in milliseconds: uploads take a second or two, and a
+/// clip by the camera's clock shows another time than is asked for by as much.
+pub const MUCH_SKEW_MS: i64 = 10_000;
 
 /// Bytes of listed fragments that a window takes at most.
 ///

@@ -171,10 +171,6 @@ fn the_template_has_the_defaults_of_the_function() {
         default_of("MaxWaitSeconds"),
         config.max_wait.as_secs().to_string()
     );
-    assert_eq!(
-        default_of("SettleSeconds"),
-        clip_export::plan::SETTLE.as_secs().to_string()
-    );
     assert_eq!(default_of("FragmentSelector"), config.defaults.selector.as_str());
     assert_eq!(default_of("KeyTemplate"), config.defaults.key.to_string());
 }

@@ -3,16 +3,15 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::Job;
-use super::waiting::Waiting;
+use super::waiting::{Waiting, now_ms};
 use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::event::Boundary;
 use crate::kvs::FetchError;
 use crate::plan::{
-    Doubt, Fragment, FragmentSelectorType, MAX_FRAGMENT_SECONDS, Plan, TimeRange, middle_skew,
+    CLOCKS_APART_MS, Doubt, Fragment, FragmentSelectorType, MAX_FRAGMENT_SECONDS, Plan, TimeRange,
+    middle_skew,
 };
 use crate::tally::Stage;
 
@@ -31,15 +30,18 @@ pub(super) enum Unlisted {
     /// The function may not call `ListFragments`.
     NotAllowed,
     /// It names nothing. `GetClip` says why: there is nothing, it is too old, nothing is kept.
-    Empty,
+    Empty {
+        /// The server's clock minus the camera's at present, if the camera is sending.
+        skew_ms: Option<i64>,
+    },
 }
 
 impl Unlisted {
     /// The error of the call that was made instead: that there is nothing was known before it.
     pub(super) fn explain(self, error: Error) -> Error {
-        match error {
-            Error::Fetch(source) if self == Self::Empty => Error::NothingListed(source),
-            error => error,
+        match (error, self) {
+            (Error::Fetch(source), Self::Empty { skew_ms }) => Error::NothingListed { source, skew_ms },
+            (error, _) => error,
         }
     }
 
@@ -47,7 +49,7 @@ impl Unlisted {
     pub(super) fn doubts(self, boundary: Boundary) -> Vec<Doubt> {
         let unlisted = match self {
             Self::NotAllowed => Doubt::NotListed,
-            Self::Empty => Doubt::ListedEmpty,
+            Self::Empty { .. } => Doubt::ListedEmpty,
         };
         let not_cut = (boundary == Boundary::Exact).then_some(Doubt::NotCut);
         [unlisted].into_iter().chain(not_cut).collect()
@@ -115,29 +117,47 @@ impl Listed {
     }
 }
 
+/// Footage that comes later than this is not waited for, nor promised: a backlog of an upload is made up for in
+/// minutes, and what is later is a clock that is wrong, whose footage would be of another moment.
+const LATEST_MS: i64 = 10 * 60 * 1000;
+
 /// Surveys the footage of the range, once it is archived.
 ///
-/// A camera whose clock is behind sends the footage of a moment later than that moment: how much later, the
-/// first survey may show, and then it is waited for again.
+/// The first survey may show that more is to come: a camera whose clock is behind sends the footage of a
+/// moment later than that moment, and one that has lost its connection leaves a fragment that is archived
+/// late. Then it is waited for again.
 pub(super) async fn survey_when_archived(job: &Job<'_>, waiting: &Waiting<'_>) -> Result<Course, Error> {
-    if waiting.is_open(None) {
-        job.tally.timed(Stage::Wait, waiting.wait(None)).await?;
+    let mut is_past = false;
+    if now_ms() < waiting.settles_ms(None) {
+        is_past = job.tally.timed(Stage::Wait, waiting.wait(None)).await?;
     }
-    let course = survey(job).await?;
-    let skew_ms = match &course {
-        Course::Listed(listed) if listed.plan.lacks_its_tail() => listed.plan.skew_ms(),
-        Course::Unlisted(Unlisted::Empty) => present_skew(job).await?,
-        _ => None,
-    };
-    if skew_ms.is_none() || !waiting.is_open(skew_ms) {
-        return Ok(course);
+    loop {
+        let (course, settles_ms, skew_ms) = match survey(job).await? {
+            Course::Listed(listed) => {
+                let (settles_ms, skew_ms) = (listed.plan.settles_ms(is_past), listed.plan.skew_ms());
+                (Course::Listed(listed), settles_ms, skew_ms)
+            }
+            Course::Unlisted(Unlisted::Empty { .. }) => {
+                let skew_ms = present_skew(job).await?;
+                let settles_ms = skew_ms.map(|_| waiting.settles_ms(skew_ms));
+                let settles_ms = settles_ms.filter(|ms| ms.saturating_sub(now_ms()) <= LATEST_MS);
+                (Course::Unlisted(Unlisted::Empty { skew_ms }), settles_ms, skew_ms)
+            }
+            course @ Course::Unlisted(Unlisted::NotAllowed) => (course, None, None),
+        };
+        let Some(settles_ms) = settles_ms.filter(|ms| now_ms() < *ms) else {
+            return Ok(course);
+        };
+        tracing::info!(skew_ms, "the list lacks footage of the range that may still come");
+        let waited = async {
+            if is_past {
+                waiting.settle(settles_ms).await?;
+                return Ok(true);
+            }
+            waiting.wait(skew_ms).await
+        };
+        is_past = job.tally.timed(Stage::Wait, waited).await?;
     }
-    tracing::warn!(
-        skew_ms,
-        "the list lacks the end of the range, and by the camera's clock more may come"
-    );
-    job.tally.timed(Stage::Wait, waiting.wait(skew_ms)).await?;
-    survey(job).await
 }
 
 /// How far the server's clock is ahead of the camera's at present, if the camera is sending. Asked where a
@@ -146,14 +166,10 @@ async fn present_skew(job: &Job<'_>) -> Result<Option<i64>, Error> {
     if job.request.selector == FragmentSelectorType::ServerTimestamp {
         return Ok(None);
     }
-    let now = Timestamp::now();
     // Two of the longest fragments: the last that was archived is not older.
-    let seconds = SignedDuration::from_secs(MAX_FRAGMENT_SECONDS.saturating_mul(2));
-    let Some(range) = now
-        .checked_sub(seconds)
-        .ok()
-        .and_then(|start| TimeRange::new(start, now))
-    else {
+    let longest = MAX_FRAGMENT_SECONDS.saturating_add(1).saturating_mul(1000);
+    let end = now_ms().saturating_sub(CLOCKS_APART_MS);
+    let Some(range) = TimeRange::from_milliseconds(end.saturating_sub(longest.saturating_mul(2)), end) else {
         return Ok(None);
     };
     let listed = list(job, &range, FragmentSelectorType::ServerTimestamp).await?;
@@ -207,7 +223,7 @@ pub(super) async fn survey(job: &Job<'_>) -> Result<Course, Error> {
         "planned"
     );
     if plan.fragments().is_empty() {
-        return Ok(Course::Unlisted(Unlisted::Empty));
+        return Ok(Course::Unlisted(Unlisted::Empty { skew_ms: None }));
     }
     Ok(Course::Listed(Listed::new(plan, request.boundary)))
 }

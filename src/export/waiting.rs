@@ -37,16 +37,24 @@ impl<'a> Waiting<'a> {
     /// Refuses a range that ends too far in the future, before anything is asked.
     pub(super) fn is_worth_it(&self) -> Result<(), Error> {
         let first_look = self.end_ms.saturating_add(INDEX_MS);
-        self.allows(first_look, settled_ms(self.selector(), self.end_ms, None))
+        self.allows(first_look, self.settles_ms(None))
     }
 
-    /// Whether, as far as is known, footage of the range may still be on its way.
-    pub(super) fn is_open(&self, skew_ms: Option<i64>) -> bool {
-        now_ms() < settled_ms(self.selector(), self.end_ms, skew_ms)
+    /// From when on nothing more is to be expected, as far as the skew of the clocks is known.
+    pub(super) fn settles_ms(&self, skew_ms: Option<i64>) -> i64 {
+        settled_ms(self.selector(), self.end_ms, skew_ms)
     }
 
-    /// Waits until the archive is past the end of the range, or nothing more is to be expected.
-    pub(super) async fn wait(&self, skew_ms: Option<i64>) -> Result<(), Error> {
+    /// Waits until `moment_ms`, when nothing more is to be expected.
+    pub(super) async fn settle(&self, moment_ms: i64) -> Result<(), Error> {
+        self.allows(moment_ms, moment_ms)?;
+        self.pause_until(moment_ms).await;
+        Ok(())
+    }
+
+    /// Waits until the archive is past the end of the range, or nothing more is to be expected. Whether it is
+    /// past it.
+    pub(super) async fn wait(&self, skew_ms: Option<i64>) -> Result<bool, Error> {
         self.pause_until(self.end_ms.saturating_add(INDEX_MS)).await;
         loop {
             let edge = match self.look().await? {
@@ -58,11 +66,11 @@ impl<'a> Waiting<'a> {
                 Edge::Past => {
                     // What shows this may be listed before what came before it.
                     self.pause_until(now_ms().saturating_add(INDEX_MS)).await;
-                    return Ok(());
+                    return Ok(true);
                 }
                 Edge::Settled => {
                     tracing::info!("no later fragment has come: what is archived now is all that there is");
-                    return Ok(());
+                    return Ok(false);
                 }
                 Edge::Open { next_ms, settled_ms } => {
                     self.allows(next_ms, settled_ms)?;
@@ -74,7 +82,7 @@ impl<'a> Waiting<'a> {
 
     /// What is known without a list.
     fn blind(&self, skew_ms: Option<i64>) -> Edge {
-        let settled_ms = settled_ms(self.selector(), self.end_ms, skew_ms);
+        let settled_ms = self.settles_ms(skew_ms);
         if now_ms() >= settled_ms {
             return Edge::Settled;
         }
@@ -131,6 +139,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-fn now_ms() -> i64 {
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::edge::middle;
+use super::edge::{middle, settled_ms};
 use super::gap::Measure;
 use super::resent::{LeftOut, oldest_of_each};
 use super::window::{Entry, Windows};
@@ -181,10 +181,20 @@ impl Plan {
         Some(self.wall_ms(last).saturating_add(length))
     }
 
-    /// Whether footage is missing at the end of the range.
+    /// Until when footage of the range may still come, in milliseconds since 1970, if the plan lacks any: in
+    /// a gap, because a fragment of a connection that broke is archived late; at the end, unless the plan shows
+    /// it or it is known to be past.
     #[must_use]
-    pub fn lacks_its_tail(&self) -> bool {
-        self.gaps.last().is_some_and(|gap| gap.place == Where::Tail)
+    pub fn settles_ms(&self, is_past: bool) -> Option<i64> {
+        let (_, end) = self.range;
+        // By the server's clock what is there does not show what comes after it.
+        let shows_the_end = self.selector == FragmentSelectorType::ProducerTimestamp
+            && self
+                .end_ms()
+                .is_some_and(|last| self.measure.is_gap(last.saturating_sub(end)));
+        let end = (!is_past && !shows_the_end).then_some(end);
+        let lacking = self.gaps.iter().map(|gap| gap.end_ms).chain(end).max()?;
+        Some(settled_ms(self.selector, lacking, self.skew_ms))
     }
 
     /// The server's clock minus the producer's in milliseconds: the middle one of all fragments.
