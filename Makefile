@@ -28,6 +28,8 @@ local:  ## keeps the services on loopback running and prints the environment tha
 test: export JUDGE_PYTHON = $(JUDGE_VENV)/bin/python
 test: judges test-statemachine test-stack  ## every test
 	cargo test --workspace --locked
+	rm -rf target/rie
+	$(MAKE) rie EVENT=events/minimal.json OUT=target/rie
 
 # The judges of every MP4 that the tests make: ffmpeg, Chromium, and MediaInfo from PyPI.
 .PHONY: judges
@@ -88,6 +90,22 @@ ARCHITECTURE ?= arm64
 build: export SAM_CLI_TELEMETRY = 0
 build: $(DEV_VENV)/.complete  ## the function for Lambda, into .aws-sam/build; ARCHITECTURE=arm64 or x86_64
 	"$(DEV_VENV)/bin/sam" build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+# The processor of this machine, by Lambda's name for it.
+HERE := $(subst aarch64,arm64,$(shell uname -m))
+CLIP_LOCAL := $(or $(CARGO_TARGET_DIR),target)/debug/clip-local
+
+.PHONY: rie
+rie:  ## what `make build` makes, on EVENT, under Lambda's Runtime Interface Emulator
+	$(MAKE) build ARCHITECTURE=$(HERE)
+	cargo build --quiet --locked --package clip-export-local --bin clip-local
+	"$(DEV_VENV)/bin/python" deploy/invoke.py rie --services "$(CLIP_LOCAL)" --out $(OUT) $(EVENT)
+
+.PHONY: sam-local
+sam-local:  ## the same by `sam local invoke`, in a container; needs docker
+	$(MAKE) build ARCHITECTURE=$(HERE)
+	cargo build --quiet --locked --package clip-export-local --bin clip-local
+	"$(DEV_VENV)/bin/python" deploy/invoke.py sam --architecture $(HERE) --services "$(CLIP_LOCAL)" --out $(OUT) $(EVENT)
 
 .PHONY: deny
 deny: $(DEV_VENV)/.complete  ## licences, bans and sources of every dependency

@@ -107,12 +107,6 @@ impl fmt::Debug for Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.service.abort();
-    }
-}
-
 impl Server {
     /// Starts serving; the function's first process is started with its first event.
     ///

@@ -22,6 +22,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// 1 MiB, the most bytes of a message.
 const LARGEST: usize = 1_048_576;
+/// The type of the JSON protocol.
+const JSON: &str = "application/x-amz-json-1.0";
 
 async fn server() -> Server {
     Server::start(Options::new(&["failed", "other"])).await.unwrap()
@@ -232,7 +234,7 @@ async fn requests_must_be_signed_for_sqs() {
     );
     let (status, code, _) = by(ACCESS_KEY_ID, SECRET_ACCESS_KEY, "us-east-1").await;
     assert_eq!((status, &*code), (403, "SignatureDoesNotMatch"));
-    let (head, body) = by_hand(&server, "AmazonSQS.SendMessage", "{}").await;
+    let (head, body) = by_hand(&server, "AmazonSQS.SendMessage", JSON).await;
     assert!(head.starts_with("http/1.1 403 "), "{head}");
     assert!(head.contains("x-amzn-query-error: accessdenied;sender"), "{head}");
     assert!(
@@ -254,12 +256,16 @@ async fn nothing_else_is_an_operation() {
     let error = error.unwrap_err();
     assert_eq!(error.code(), Some("InvalidAction"));
     assert!(matches!(error, SdkError::ServiceError(_)));
-    let (head, body) = by_hand(&server, "AmazonSQS.PurgeQueue", "{}").await;
-    assert!(head.starts_with("http/1.1 400 "), "{head}");
-    assert!(
-        body.contains("com.amazon.coral.service#UnknownOperationException"),
-        "{body}"
-    );
+    for (target, kind) in [
+        ("AmazonSQS.PurgeQueue", JSON),
+        ("SendMessage", JSON),
+        ("AmazonSQS.SendMessage", "application/x-www-form-urlencoded"),
+    ] {
+        let (head, body) = by_hand(&server, target, kind).await;
+        assert!(head.starts_with("http/1.1 400 "), "{target} as {kind}: {head}");
+        let unknown = "com.amazon.coral.service#UnknownOperationException";
+        assert!(body.contains(unknown), "{target} as {kind}: {body}");
+    }
     assert_eq!(server.calls("SendMessage"), 0);
 }
 
@@ -327,13 +333,12 @@ async fn tls_needs_the_authority() {
     server.queue("failed").send("").unwrap_err();
 }
 
-/// Head (in lower case) and body of the answer to a request that nobody signed.
-async fn by_hand(server: &Server, target: &str, body: &str) -> (String, String) {
+/// Head (in lower case) and body of the answer to an empty request that nobody signed.
+async fn by_hand(server: &Server, target: &str, kind: &str) -> (String, String) {
     let address = server.endpoint().replace("http://", "");
     let mut socket = tokio::net::TcpStream::connect(&address).await.unwrap();
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: {address}\r\nx-amz-target: {target}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
+        "POST / HTTP/1.1\r\nhost: {address}\r\nx-amz-target: {target}\r\ncontent-type: {kind}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}"
     );
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

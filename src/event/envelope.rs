@@ -75,6 +75,12 @@ fn under(reader: &mut Reader, path: &str, json: &Json) -> Option<(&'static str, 
     {
         return Some(("requestPayload", Inner::Json(payload.clone())));
     }
+    // What EventBridge Scheduler could not deliver is the call that it had made.
+    if json.get("StateMachineArn").is_some()
+        && let Some(input) = json.text("Input")
+    {
+        return Some(("Input", Inner::Text(input.to_owned())));
+    }
     None
 }
 

@@ -179,11 +179,6 @@ impl Environments {
             logging,
         })
     }
-
-    /// Ends the warm ones.
-    pub(super) fn clear(&self) {
-        held(&self.idle).clear();
-    }
 }
 
 impl Environment {

@@ -51,7 +51,7 @@ pub(super) struct Service {
     records: Arc<Records>,
     verify: bool,
     faults: Faults,
-    /// Invocations, which go on without the connection that they came by.
+    /// Invocations, which go on without the connection that they came by, and end with the service.
     invocations: Mutex<JoinSet<()>>,
 }
 
@@ -68,12 +68,6 @@ impl Service {
 
     pub(super) fn records(&self) -> &Records {
         &self.records
-    }
-
-    /// Ends every invocation and every process.
-    pub(super) fn abort(&self) {
-        self.invocations().abort_all();
-        self.environments.clear();
     }
 
     pub(super) async fn answer(

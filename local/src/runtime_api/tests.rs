@@ -136,7 +136,8 @@ async fn an_init_error_ends_the_first_invocation_whichever_comes_first() {
     // Not of the next process.
     api.detach();
     let address = api.address();
-    let (outcome, _) = tokio::join!(api.invoke("{}", Duration::from_millis(50)), take(&address));
+    let next = async { tokio::join!(api.invoke("{}", Duration::from_millis(50)), take(&address)) };
+    let (outcome, _) = tokio::time::timeout(Duration::from_secs(10), next).await.unwrap();
     assert_eq!(outcome, Outcome::TimedOut);
 }
 

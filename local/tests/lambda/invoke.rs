@@ -1,10 +1,12 @@
 //! Events with a caller that waits.
 
+use std::path::Path;
 use std::time::Duration;
 
+use clip_export_local::account::SECRET_ACCESS_KEY;
 use clip_export_local::function::Environment;
 use clip_export_local::lambda::{FUNCTION_ARN, Options, Server};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{PLAIN, begin, call, invoke, invoke_as, logging, options, server, signal, signed};
@@ -74,6 +76,19 @@ async fn an_end_is_an_error_and_a_new_process_follows() {
 }
 
 #[tokio::test]
+async fn a_process_that_ended_between_events_is_replaced() {
+    let server = server().await;
+    let first = invoke(&server, &json!({"Process": true})).await.json();
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", &first.to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    gone(&first).await;
+    let second = invoke(&server, &json!({"Process": true})).await.json();
+    assert!(second.is_u64() && second != first, "{second} after {first}");
+}
+
+#[tokio::test]
 async fn a_timeout_kills_and_a_new_process_follows() {
     let timeout = Duration::from_millis(1_500);
     let server = Server::start(Options { timeout, ..options() }).await.unwrap();
@@ -84,8 +99,7 @@ async fn a_timeout_kills_and_a_new_process_follows() {
     let message = format!("RequestId: {id} Error: Task timed out after 1.50 seconds");
     let expected = json!({"errorType": "Sandbox.Timedout", "errorMessage": message});
     assert_eq!(late.json(), expected);
-    let process = first.as_u64().unwrap();
-    assert!(!std::path::Path::new(&format!("/proc/{process}")).exists());
+    assert!(!Path::new(&format!("/proc/{first}")).exists());
     assert_ne!(invoke(&server, &json!({"Process": true})).await.json(), first);
 }
 
@@ -146,14 +160,7 @@ async fn an_invocation_goes_on_when_its_caller_leaves() {
     let signal = signal(&folder);
     let process = invoke(&server, &json!({"Process": true})).await.json();
     let event = json!({"Log": ["begun"], "WaitFor": &signal}).to_string();
-    let headers = signed(
-        &server,
-        PLAIN,
-        &[],
-        event.as_bytes(),
-        clip_export_local::account::SECRET_ACCESS_KEY,
-        "lambda",
-    );
+    let headers = signed(&server, PLAIN, &[], event.as_bytes(), SECRET_ACCESS_KEY, "lambda");
     let caller = begin(&server, PLAIN, &headers, event.as_bytes()).await;
     assert_eq!(lines.recv().await.as_deref(), Some("\"begun\""));
     drop(caller);
@@ -167,12 +174,30 @@ async fn an_invocation_goes_on_when_its_caller_leaves() {
 
 #[tokio::test]
 async fn processes_end_with_the_server() {
-    let server = server().await;
-    let process = invoke(&server, &json!({"Process": true})).await.json();
+    let (options, mut lines) = logging();
+    let options = Options {
+        concurrency: 2,
+        ..options
+    };
+    let server = Server::start(options).await.unwrap();
+    let idle = invoke(&server, &json!({"Process": true})).await.json();
+    // One more is at work.
+    let event = json!({"Log": ["begun"], "WaitFor": "/no/such/file"});
+    invoke_as(&server, "Event", &event).await;
+    assert_eq!(lines.recv().await.as_deref(), Some("\"begun\""));
+    let other = invoke(&server, &json!({"Process": true})).await.json();
+    assert_ne!(idle, other);
     drop(server);
+    gone(&idle).await;
+    gone(&other).await;
+    assert_eq!(lines.recv().await, None, "nobody logs any more");
+}
+
+/// Waits until there is no such process.
+async fn gone(process: &Value) {
     let proc = format!("/proc/{process}");
     let gone = async {
-        while std::path::Path::new(&proc).exists() {
+        while Path::new(&proc).exists() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -183,11 +208,10 @@ async fn processes_end_with_the_server() {
 async fn the_last_lines_of_a_process_arrive() {
     let (options, mut lines) = logging();
     let server = Server::start(options).await.unwrap();
-    invoke(
-        &server,
-        &json!({"Log": [{"level": "ERROR"}, "last words"], "Exit": 1}),
-    )
-    .await;
-    assert_eq!(lines.try_recv().as_deref(), Ok("{\"level\":\"ERROR\"}"));
-    assert_eq!(lines.try_recv().as_deref(), Ok("\"last words\""));
+    // More than arrive by chance before the answer does.
+    let log: Vec<_> = (0..20_000).collect();
+    invoke(&server, &json!({"Log": log, "Exit": 1})).await;
+    for number in log {
+        assert_eq!(lines.try_recv(), Ok(number.to_string()));
+    }
 }

@@ -345,6 +345,15 @@ fn faults_inside_of_envelopes_have_their_whole_path() {
 }
 
 #[test]
+fn what_a_schedule_could_not_deliver_can_be_replayed() {
+    let undelivered = json!({
+        "StateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:clip-export",
+        "Input": sample("scheduler").to_string()
+    });
+    assert_eq!(clip(&undelivered), clip(&sample("scheduler")));
+}
+
+#[test]
 fn envelopes_have_an_end() {
     let mut text = sample("minimal").to_string();
     for _ in 0..5 {
