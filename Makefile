@@ -146,11 +146,12 @@ $(STACK_VENV)/.complete:
 	"$(@D)/bin/pip" install --quiet --disable-pip-version-check --requirement tests/stack/requirements.txt
 	touch "$@"
 
+# The binaries that `make test` builds anyway: with the features of all packages and their tests.
 .PHONY: test-stack
 test-stack: export CLIP_FUNCTION = $(DEBUG)/clip-export
 test-stack: export CLIP_LOCAL = $(DEBUG)/clip-local
 test-stack: judges $(STACK_VENV)/.complete  ## the template, deployed into LocalStack: from each trigger to the clip, and what fails
-	cargo build --workspace --bins --locked
+	cargo test --workspace --locked --no-run --quiet
 	"$(STACK_VENV)/bin/python" -B -m pytest --quiet -p no:cacheprovider tests/stack
 
 # --- Measurements --------------------------------------------------------------------------------

@@ -39,16 +39,16 @@ def stack(tmp_path_factory):
 def patient(stack, events):
     """Executions that take their time, started first so that the other tests run meanwhile."""
     now = int(time.time())
-    soon = now + 3
+    end = now + 15
     alarm = events("eventbridge-alarm")
-    alarm["detail"]["state"]["timestamp"] = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%S}.000+0000"
+    alarm["detail"]["state"]["timestamp"] = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%dT%H:%M:%S}.000+0000"
     del alarm["detail"]["state"]["reasonData"]
     # Fragments of `glacier` begin at each multiple of 20 s. This range ends in one that goes on for more than
     # MaxWaitSeconds when the function is asked, SettleSeconds later.
-    running = now if now % 20 < 5 else now - now % 20 + 21
+    running = now - now % 20 + 21
     return SimpleNamespace(
-        now=now,
-        request=stack.start(request("loading-dock", soon - 10, soon)),
+        end=end,
+        request=stack.start(request("loading-dock", end - 10, end)),
         alarm=stack.start(alarm),
         early=stack.start(request("glacier", running - 10, running)),
     )
