@@ -37,8 +37,10 @@ pub(super) struct Alarm<'a> {
     state_path: String,
     moment: Option<&'a Json>,
     moment_path: String,
-    /// JSON as text; tells when the data begins that raised the alarm.
+    /// JSON as text; tells when the data begins that raised the alarm, or which alarms did.
     reason_data: Option<&'a str>,
+    /// For people; names the points of data.
+    reason: Option<&'a str>,
     metrics: Vec<Metric<'a>>,
     metrics_path: String,
 }
@@ -63,8 +65,9 @@ impl Metric<'_> {
 
     /// Whether it watches many series, each of which raises an alarm of its own.
     fn is_grouped(&self) -> bool {
-        self.expression
-            .is_some_and(|expression| expression.to_ascii_uppercase().contains("GROUP BY"))
+        let words = self.expression.unwrap_or_default().to_ascii_uppercase();
+        let words: Vec<&str> = words.split_whitespace().collect();
+        words.windows(2).any(|pair| pair == ["GROUP", "BY"])
     }
 }
 
@@ -108,12 +111,7 @@ fn of_state_change<'a>(
         })
         .collect();
     if let Some(contributor) = json.at(&["alarmContributor", "attributes"]) {
-        // The one series that the event is about, in place of the expression that watches many.
-        let is_of_video = metrics.iter().all(Metric::is_of_video);
-        metrics = vec![Metric {
-            stream: contributor.text(DIMENSION).filter(|_| is_of_video),
-            ..Metric::default()
-        }];
+        metrics = vec![of_contributor(contributor, &metrics)];
     }
     Alarm {
         name: json.text("alarmName").unwrap_or_default(),
@@ -124,8 +122,18 @@ fn of_state_change<'a>(
         moment: state.and_then(|state| state.get("timestamp")),
         moment_path: join(&path, "state.timestamp"),
         reason_data: state.and_then(|state| state.text("reasonData")),
+        reason: state.and_then(|state| state.text("reason")),
         metrics,
         metrics_path: join(&path, "configuration.metrics"),
+    }
+}
+
+/// The one series that an event is about, in place of the expressions that watch many.
+fn of_contributor<'a>(attributes: &'a Json, watching: &[Metric<'a>]) -> Metric<'a> {
+    let is_of_video = watching.iter().all(Metric::is_of_video);
+    Metric {
+        stream: attributes.text(DIMENSION).filter(|_| is_of_video),
+        ..Metric::default()
     }
 }
 
@@ -150,6 +158,10 @@ pub(super) fn of_sns<'a>(path: &str, message: &'a Json) -> Option<Alarm<'a>> {
             .map(of_metric)
             .unwrap_or_default()
     });
+    let mut metrics: Vec<Metric<'_>> = trigger.map(of_metric).into_iter().chain(of_entries).collect();
+    if let Some(attributes) = message.get("AlarmContributorAttributes") {
+        metrics = vec![of_contributor(attributes, &metrics)];
+    }
     Some(Alarm {
         name,
         arn: message.text("AlarmArn"),
@@ -159,7 +171,8 @@ pub(super) fn of_sns<'a>(path: &str, message: &'a Json) -> Option<Alarm<'a>> {
         moment: message.get("StateChangeTime"),
         moment_path: join(path, "StateChangeTime"),
         reason_data: None,
-        metrics: trigger.map(of_metric).into_iter().chain(of_entries).collect(),
+        reason: message.text("NewStateReason"),
+        metrics,
         metrics_path: join(path, "Trigger"),
     })
 }
@@ -265,11 +278,34 @@ impl Alarm<'_> {
         Some(streams)
     }
 
-    /// When the data begins that raised the alarm, if it says so.
+    /// When what raised the alarm began, if it says so: its data, the points of data that its reason names, or
+    /// the alarms that a composite one follows.
     fn begun(&self) -> Option<Timestamp> {
-        let reason: Json = serde_json::from_str(self.reason_data?).ok()?;
-        instant::moment(reason.get("startDate")?).ok()
+        let data: Option<Json> = self.reason_data.and_then(|text| serde_json::from_str(text).ok());
+        let moment = |json: &Json| instant::moment(json).ok();
+        let start = data.as_ref().and_then(|data| moment(data.get("startDate")?));
+        let children = match data.as_ref().and_then(|data| data.get("triggeringAlarms")) {
+            Some(Json::Array(children)) => &children[..],
+            _ => &[],
+        };
+        let of_children = children
+            .iter()
+            .filter(|child| child.at(&["state", "value"]).and_then(Json::as_text) == Some(ALARM))
+            .filter_map(|child| moment(child.at(&["state", "timestamp"])?));
+        start
+            .or_else(|| of_children.min())
+            .or_else(|| self.reason.and_then(earliest_point))
     }
+}
+
+/// The earliest point of data that a reason names, as `[12.0 (20/11/26 10:01:00)]`: day, month and year, in UTC.
+fn earliest_point(reason: &str) -> Option<Timestamp> {
+    let points = reason.split('(').skip(1).filter_map(|rest| {
+        let (point, _) = rest.split_once(')')?;
+        let point = jiff::civil::DateTime::strptime("%d/%m/%y %H:%M:%S", point).ok()?;
+        point.to_zoned(jiff::tz::TimeZone::UTC).ok()
+    });
+    points.map(|point| point.timestamp()).min()
 }
 
 /// The range from the pre-roll before `begun` to the post-roll after `moment`.

@@ -48,9 +48,12 @@ impl AlarmStreams {
     }
 
     /// The stream of an alarm: that of the first pattern, in the order in which they were written, that fits
-    /// its name or its ARN.
+    /// its name or, if it is written as an ARN, its ARN: a name's pattern must not fit the region in it.
     pub(super) fn of_alarm(&self, name: &str, arn: Option<&str>) -> Option<&Stream> {
-        let fits = |pattern: &str| fits(pattern, name) || arn.is_some_and(|arn| fits(pattern, arn));
+        let fits = |pattern: &str| match pattern.starts_with("arn:") {
+            true => arn.is_some_and(|arn| fits(pattern, arn)),
+            false => fits(pattern, name),
+        };
         let found = self.0.iter().find(|(pattern, _)| fits(pattern));
         found.map(|(_, stream)| stream)
     }
@@ -145,6 +148,9 @@ mod tests {
         let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:gate";
         assert_eq!(of("gate", Some(arn)), Some("gate"));
         assert_eq!(of("gate", None), Some("yard"));
+        let east = AlarmStreams::parse(r#"{"*west*": "west-gate"}"#).expect("valid");
+        let arn = "arn:aws:cloudwatch:us-west-2:123456789012:alarm:motion-east";
+        assert_eq!(east.of_alarm("motion-east", Some(arn)), None);
         assert_eq!(AlarmStreams::default().of_alarm("gate", None), None);
     }
 

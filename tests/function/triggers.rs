@@ -66,7 +66,7 @@ async fn the_same_alarm_by_every_way_is_one_clip() {
     let rig = rig().await;
     let first = rig.receipt(&sample("eventbridge-alarm")).await;
     assert_eq!(first["Status"], json!("EXPORTED"));
-    for name in ["alarm-action", "failed-event"] {
+    for name in ["alarm-action", "failed-event", "sns-alarm"] {
         let again = rig.receipt(&sample(name)).await;
         assert_eq!(again["Status"], json!("ALREADY_EXPORTED"), "{name}");
         assert_eq!(again["Clips"][0]["ETag"], first["Clips"][0]["ETag"], "{name}");
@@ -95,9 +95,12 @@ async fn the_rolls_are_the_operators() {
     let receipt = rig.receipt(&sample("sns-alarm")).await;
     assert_eq!(
         receipt["Request"]["StartTimestamp"],
-        json!("2026-11-20T10:02:07.101Z")
+        json!("2026-11-20T10:01:00.000Z")
     );
-    assert_eq!(receipt["Request"]["DurationSeconds"], json!(5.0));
+    assert_eq!(
+        receipt["Request"]["EndTimestamp"],
+        json!("2026-11-20T10:02:12.101Z")
+    );
 }
 
 #[tokio::test]

@@ -65,10 +65,15 @@ fn an_alarm_is_the_same_in_every_form() {
         ("eventbridge-alarm", "front-door", RAISED),
         ("alarm-action", "front-door", RAISED),
         ("failed-event", "front-door", RAISED),
-        ("sns-alarm", "front-door", MOMENT),
-        ("eventbridge-metric-math", "front-door", MOMENT),
-        ("eventbridge-contributor", "front-door", MOMENT),
-        ("eventbridge-composite", "yard", MOMENT),
+        ("sns-alarm", "front-door", RAISED),
+        ("eventbridge-metric-math", "front-door", RAISED),
+        ("eventbridge-contributor", "front-door", RAISED),
+        // From the alarm on that it follows, 51 ms earlier.
+        (
+            "eventbridge-composite",
+            "yard",
+            "2026-11-20T10:01:37.050Z to 2026-11-20T10:02:27.101Z",
+        ),
     ] {
         let expected = (stream.to_owned(), range.to_owned());
         assert_eq!(clip(&sample(name)), expected, "{name}");
@@ -123,7 +128,7 @@ fn only_alarm_exports() {
 
 #[test]
 fn footage_starts_where_the_data_begins_if_that_is_earlier() {
-    let event = sample("eventbridge-alarm");
+    let event = without(sample("eventbridge-alarm"), "/detail/state", "reason");
     let reason = |start: &str| json!(format!(r#"{{"startDate": "{start}"}}"#));
     for (data, range) in [
         (reason("2026-11-20T10:05:00.000+0000"), MOMENT),
@@ -144,6 +149,37 @@ fn footage_starts_where_the_data_begins_if_that_is_earlier() {
         fault.starts_with("detail.state.timestamp: asks for") && fault.contains("2026-11-18T10:00:00Z"),
         "{fault}"
     );
+}
+
+#[test]
+fn points_of_data_in_a_reason_tell_when_it_began() {
+    let event = without(sample("eventbridge-alarm"), "/detail/state", "reasonData");
+    for (reason, range) in [
+        ("Threshold Crossed: no datapoints were received", MOMENT),
+        ("Threshold Crossed: 1 datapoint [1.0 (99/99/99 10:01:00)]", MOMENT),
+        ("crossed (5.0): [7.0 (20/11/26 10:01:00)]", RAISED),
+        (
+            "2 datapoints [7.0 (20/11/26 10:01:00), 6.0 (20/11/26 09:59:00)] (5.0)",
+            "2026-11-20T09:58:30.000Z to 2026-11-20T10:02:27.101Z",
+        ),
+    ] {
+        let event = with(event.clone(), "/detail/state/reason", json!(reason));
+        assert_eq!(clip(&event).1, range, "{reason}");
+    }
+}
+
+/// Such an alarm sends a message for each series, and none for all of them.
+#[test]
+fn a_contributor_in_a_message_to_sns_names_its_stream() {
+    let mut event = sample("sns-alarm");
+    let message = event["Records"][0]["Sns"]["Message"].as_str().expect("text");
+    let mut message: Value = serde_json::from_str(message).expect("JSON");
+    message["AlarmContributorId"] = json!("6d442278dba546f6");
+    message["AlarmContributorAttributes"] = json!({"StreamName": "gate"});
+    message["Trigger"] = json!({"Metrics": [{"Id": "q1", "ReturnData": true,
+        "Expression": "SELECT SUM(x) FROM SCHEMA(\"AWS/KinesisVideo\", StreamName) GROUP  BY StreamName"}]});
+    event["Records"][0]["Sns"]["Message"] = json!(message.to_string());
+    assert_eq!(clip(&event), ("gate".to_owned(), RAISED.to_owned()));
 }
 
 #[test]
