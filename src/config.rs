@@ -202,6 +202,12 @@ impl Config {
         let pre_roll = number("CLIP_PRE_ROLL_SECONDS", ROLL_SECONDS);
         let post_roll = number("CLIP_POST_ROLL_SECONDS", ROLL_SECONDS);
         let max_wait = number("CLIP_MAX_WAIT_SECONDS", MAX_WAIT_SECONDS);
+        if (pre_roll, post_roll) == (0, 0) {
+            fault(
+                "CLIP_POST_ROLL_SECONDS",
+                "is 0, and so is CLIP_PRE_ROLL_SECONDS: the clip of an alarm would show nothing".to_owned(),
+            );
+        }
         let alarm_streams = match variable("CLIP_ALARM_STREAMS") {
             None => AlarmStreams::default(),
             Some(text) => AlarmStreams::parse(&text).unwrap_or_else(|message| {
@@ -216,6 +222,15 @@ impl Config {
             fault(
                 "CLIP_FAILED_QUEUE_URL",
                 format!("{} is not the URL of a queue", shown_text(url)),
+            );
+        } else if failed_queue_url
+            .as_ref()
+            .is_some_and(|url| url.ends_with(".fifo"))
+        {
+            fault(
+                "CLIP_FAILED_QUEUE_URL",
+                "is a queue that keeps order, which would hold up failed events by each other; give a standard one"
+                    .to_owned(),
             );
         }
         let bucket_owner = variable("CLIP_BUCKET_OWNER");
@@ -310,6 +325,15 @@ mod tests {
         assert_eq!(exports(0, 8, 4), 1);
         assert_eq!(exports(10_240, 8, 4), 10);
         assert_eq!(exports(256, 256, 32), 1);
+    }
+
+    #[test]
+    fn an_alarm_shows_something() {
+        let faults = config(&[("CLIP_PRE_ROLL_SECONDS", "0"), ("CLIP_POST_ROLL_SECONDS", "0")]);
+        assert_eq!(faults.expect_err("nothing").0.len(), 1);
+        assert!(config(&[("CLIP_PRE_ROLL_SECONDS", "0")]).is_ok());
+        let fifo = "https://sqs.eu-west-1.amazonaws.com/123456789012/failed.fifo";
+        assert!(config(&[("CLIP_FAILED_QUEUE_URL", fifo)]).is_err());
     }
 
     #[test]

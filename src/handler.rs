@@ -89,7 +89,7 @@ impl Function {
     /// # Errors
     ///
     /// With one of the labels of [`crate::error::ErrorType`]. Of a batch, whose messages fail each by
-    /// itself, only where none of them could be looked at.
+    /// itself, only where all of them stay in their queue.
     pub async fn handle(&self, event: LambdaEvent<String>) -> Result<Answer, Diagnostic> {
         let LambdaEvent { payload, context } = event;
         let walls = Walls::new(remaining(context.deadline, SystemTime::now()));
@@ -104,7 +104,7 @@ impl Function {
             Ok(ready) => match Event::read(&payload, &ready.defaults) {
                 Ok(Event::Batch(batch)) => {
                     drop(payload);
-                    return Ok(Answer::Batch(work_off(ready, batch, trigger).await));
+                    return work_off(ready, batch, trigger).await.map(Answer::Batch);
                 }
                 Ok(Event::One(asked)) => trigger.serve(&ready.exporter, asked).await,
                 Err(faults) => trigger.refuse(Error::Request(faults)),

@@ -2,8 +2,8 @@
 //!
 //! The only module that sees the SDK clients of Kinesis Video Streams. [`Kvs`] owns the clients and the
 //! cache of data endpoints (which lives as long as the execution environment, because `GetDataEndpoint`
-//! is limited to five calls a second per stream); [`Archive`] is one stream as one export reads it, and
-//! owns the retries of calls and the pace that leaves half of the stream's quota to others. The SDK's
+//! is limited to five calls a second per stream) and of the pace that leaves half of a stream's quota to
+//! others; [`Archive`] is one stream as one export reads it, and owns the retries of calls. The SDK's
 //! own retries are off: it does not take `ClientLimitExceededException` (HTTP 400) for throttling, and
 //! what it retries it does not report. What is asked again here is logged and counted.
 //!
@@ -33,7 +33,7 @@ use crate::sdk::custom_endpoint;
 use crate::tally::Tally;
 use crate::walls::Walls;
 use endpoint::{Api, Endpoints};
-use pace::Pace;
+use pace::{Paces, StreamPace};
 
 /// Kinesis Video Streams, as far as an export needs it.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ pub struct Kvs {
     archived: archived::Client,
     transfer: Transfer,
     endpoints: Endpoints,
+    paces: Paces,
 }
 
 impl Kvs {
@@ -66,6 +67,7 @@ impl Kvs {
             archived: archived::Client::from_conf(archived),
             transfer,
             endpoints: Endpoints::default(),
+            paces: Paces::default(),
         }
     }
 
@@ -84,14 +86,13 @@ impl Kvs {
             selector,
             walls,
             tally: tally.clone(),
-            metadata: Pace::metadata(),
-            media: Pace::media(),
+            pace: self.paces.of(stream),
         }
     }
 }
 
-/// The archive of one stream, as one export reads it: all of an export's calls go through the same
-/// one, because it paces them.
+/// The archive of one stream, as one export reads it. All exports of a process that read the same stream
+/// share its pace.
 #[derive(Debug)]
 pub struct Archive {
     kvs: Arc<Kvs>,
@@ -101,8 +102,7 @@ pub struct Archive {
     walls: Walls,
     /// Where calls and retries are counted.
     tally: Tally,
-    metadata: Pace,
-    media: Pace,
+    pace: Arc<StreamPace>,
 }
 
 impl Archive {

@@ -8,7 +8,7 @@ use crate::plan::rfc3339;
 /// Metadata name of the fingerprint.
 pub(super) const FINGERPRINT: &str = "clip-fingerprint";
 
-/// Metadata name of the export that wrote the object: the request id of the Lambda invocation.
+/// Metadata name of the export that wrote the object: the request id of the Lambda invocation, or the id of a message of a batch.
 pub(super) const EXPORT_ID: &str = "clip-export-id";
 
 /// Metadata name of the place that an object has among several of one clip.
@@ -51,7 +51,7 @@ impl ExportRequest {
     }
 
     /// The user metadata of the object: what the request says, and ours, which tells a person and
-    /// a later export what the object is. `export_id` is the request id of the invocation.
+    /// a later export what the object is. `export_id` is the same for each delivery of one trigger.
     #[must_use]
     pub fn object_metadata(&self, export_id: &str) -> Vec<(String, String)> {
         let mut metadata = self.destination.metadata.clone();

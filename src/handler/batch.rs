@@ -3,13 +3,15 @@
 //! What may succeed later is reported to Lambda, which leaves it in the queue. What can never succeed is
 //! told once and put into the queue of failed events, so that it is neither tried for ever nor lost.
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::{FutureExt, StreamExt, stream};
+use lambda_runtime::Diagnostic;
 use serde::Serialize;
 
 use super::Ready;
 use super::trigger::{Failure, Trigger};
-use crate::error::{Error, chain};
+use crate::error::{Error, ErrorType, chain};
 use crate::event::{Asked, Batch, Message};
 use crate::walls::Walls;
 
@@ -34,33 +36,56 @@ struct ItemFailure {
 enum Fate {
     /// It is done with.
     Done,
-    /// It stays in its queue.
-    Stays,
+    /// It stays in its queue, for this reason.
+    Stays(ErrorType),
 }
 
 /// Serves all messages of the batch that `delivery` brought.
-pub(super) async fn work_off(ready: &Ready, batch: Batch, delivery: Trigger<'_>) -> BatchAnswer {
+///
+/// # Errors
+///
+/// When all of them stay. To Lambda that is the same, but it counts as an error of the function, and a mapping
+/// that was set up without partial responses does not delete them.
+pub(super) async fn work_off(
+    ready: &Ready,
+    batch: Batch,
+    delivery: Trigger<'_>,
+) -> Result<BatchAnswer, Diagnostic> {
     let messages = batch.messages.len();
     let work = |message: Message| async move {
-        let fate = serve(ready, &message, delivery).await;
+        // Boxed: what is below is deep, and would be part of every future around it.
+        let serving = AssertUnwindSafe(Box::pin(serve(ready, &message, delivery))).catch_unwind();
+        let fate = serving.await.unwrap_or_else(|panic| {
+            // Its neighbours have done nothing wrong.
+            tracing::error!(
+                message_id = message.id,
+                error = %Error::panic(panic.as_ref()),
+                "the message stays in its queue"
+            );
+            Fate::Stays(ErrorType::Internal)
+        });
         (message.id, fate)
     };
-    let stay: Vec<String> = if batch.in_order {
-        let mut stay = Vec::new();
+    let stays = |(id, fate)| match fate {
+        Fate::Done => None,
+        Fate::Stays(error_type) => Some((id, error_type)),
+    };
+    let stay: Vec<(String, ErrorType)> = if batch.in_order {
+        let mut stay: Vec<(String, ErrorType)> = Vec::new();
         for message in batch.messages {
             // What comes after a message that failed must not overtake it.
-            let (id, fate) = match stay.is_empty() {
-                true => work(message).await,
-                false => (message.id, Fate::Stays),
+            let ended = match stay.first() {
+                None => work(message).await,
+                Some((_, error_type)) => (message.id, Fate::Stays(*error_type)),
             };
-            stay.extend((fate == Fate::Stays).then_some(id));
+            stay.extend(stays(ended));
         }
         stay
     } else {
         let working = stream::iter(batch.messages).map(work);
         working
             .buffer_unordered(ready.batches.side_by_side.get())
-            .filter_map(|(id, fate)| async move { (fate == Fate::Stays).then_some(id) })
+            .filter_map(|ended| async { stays(ended) })
             .collect()
             .await
     };
@@ -70,12 +95,21 @@ pub(super) async fn work_off(ready: &Ready, batch: Batch, delivery: Trigger<'_>)
         stay = stay.len(),
         "the batch is worked off"
     );
-    BatchAnswer {
+    if let Some((_, error_type)) = stay.first().filter(|_| stay.len() == messages) {
+        return Err(Diagnostic {
+            error_type: error_type.as_str().to_owned(),
+            error_message: format!(
+                "none of the {messages} messages could be served, and all of them stay in the queue; the log says why \
+                 of each"
+            ),
+        });
+    }
+    Ok(BatchAnswer {
         batch_item_failures: stay
             .into_iter()
-            .map(|item_identifier| ItemFailure { item_identifier })
+            .map(|(item_identifier, _)| ItemFailure { item_identifier })
             .collect(),
-    }
+    })
 }
 
 async fn serve(ready: &Ready, message: &Message, delivery: Trigger<'_>) -> Fate {
@@ -89,7 +123,7 @@ async fn serve(ready: &Ready, message: &Message, delivery: Trigger<'_>) -> Fate 
     };
     match outcome {
         Ok(_) => Fate::Done,
-        Err(failure) if failure.error_type.retry_can_help() => Fate::Stays,
+        Err(failure) if failure.error_type.retry_can_help() => Fate::Stays(failure.error_type),
         Err(failure) => put_aside(ready, message, &failure, trigger.walls).await,
     }
 }
@@ -101,7 +135,7 @@ async fn put_aside(ready: &Ready, message: &Message, failure: &Failure, walls: W
             message_id = message.id,
             "there is no CLIP_FAILED_QUEUE_URL: the message stays until its queue gives it up"
         );
-        return Fate::Stays;
+        return Fate::Stays(failure.error_type);
     };
     let (label, text) = (&failure.diagnostic.error_type, &failure.diagnostic.error_message);
     let sending = queue.send(&message.body, label, text);
@@ -122,5 +156,5 @@ async fn put_aside(ready: &Ready, message: &Message, failure: &Failure, walls: W
         error = refusal,
         "the message could not be put aside and stays in its queue"
     );
-    Fate::Stays
+    Fate::Stays(failure.error_type)
 }

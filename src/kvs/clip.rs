@@ -77,7 +77,7 @@ impl Archive {
             .build()
             .map_err(unbuildable)?;
         let (name, arn) = name_or_arn(&self.stream);
-        self.media.pay(points(fragments)).await;
+        self.pace.media.pay(points(fragments)).await;
         self.tally.asked_for_clip();
         let output = self
             .kvs

@@ -1,7 +1,7 @@
 //! Where a stream's data is: one endpoint for each API.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_kinesisvideo::types::ApiName;
 
@@ -25,13 +25,17 @@ impl Api {
     }
 }
 
+/// An endpoint, once it is known. Who asks for it holds it: exports side by side that all need it make one
+/// call, of the five a second that a stream has.
+type Cell = Arc<tokio::sync::Mutex<Option<String>>>;
+
 /// The endpoints of all streams that were asked for.
 #[derive(Debug, Default)]
-pub(super) struct Endpoints(Mutex<HashMap<(Stream, Api), String>>);
+pub(super) struct Endpoints(Mutex<HashMap<(Stream, Api), Cell>>);
 
 impl Endpoints {
-    fn known(&self) -> MutexGuard<'_, HashMap<(Stream, Api), String>> {
-        // A map of strings is never half changed: what a panicking holder left is sound.
+    fn known(&self) -> MutexGuard<'_, HashMap<(Stream, Api), Cell>> {
+        // A map of cells is never half changed: what a panicking holder left is sound.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -44,7 +48,9 @@ impl Endpoints {
 impl Kvs {
     pub(super) async fn data_endpoint(&self, stream: &Stream, api: Api) -> Result<String, FetchError> {
         let asked = (stream.clone(), api);
-        if let Some(endpoint) = self.endpoints.known().get(&asked) {
+        let cell = Arc::clone(self.endpoints.known().entry(asked).or_default());
+        let mut known = cell.lock().await;
+        if let Some(endpoint) = &*known {
             return Ok(endpoint.clone());
         }
         let (name, arn) = name_or_arn(stream);
@@ -59,7 +65,6 @@ impl Kvs {
             .map_err(|error| FetchError::Call(CallError::of("GetDataEndpoint", error)))?;
         let endpoint = output.data_endpoint.ok_or(FetchError::NoEndpoint)?;
         tracing::info!(endpoint, ?api, "data endpoint");
-        self.endpoints.known().insert(asked, endpoint.clone());
-        Ok(endpoint)
+        Ok(known.insert(endpoint).clone())
     }
 }

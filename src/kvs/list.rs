@@ -88,7 +88,7 @@ impl Archive {
             .build()
             .map_err(unbuildable)?;
         let (name, arn) = name_or_arn(&self.stream);
-        self.metadata.pay(most).await;
+        self.pace.metadata.pay(most).await;
         self.tally.asked_for_fragments();
         self.kvs
             .archived

@@ -1,14 +1,17 @@
-//! How fast one export may spend a stream's quota.
+//! How fast a process may spend a stream's quota.
 //!
 //! A stream has two pools of points, filled each second, and everybody who reads it pays out of them:
-//! players, other exports, this one. Who finds a pool empty is refused. So an export leaves half of
-//! each pool to the others. Source: developer guide, quotas, "Fragment-metadata and fragment-media
+//! players, other exports, this one. Who finds a pool empty is refused. So the exports of a process,
+//! which may run side by side, together leave half of each pool to the others. Source: developer guide, quotas, "Fragment-metadata and fragment-media
 //! quotas".
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::event::Stream;
 
 /// Half of the 10,000 points a second for fragment metadata. `ListFragments` pays its `MaxResults`.
 /// `GetClip` pays here too, a point a fragment; at the pace below that is a fortieth of the pool.
@@ -22,6 +25,35 @@ const MEDIA: u32 = 500 / 2;
 /// then a few calls in a row; in that one second they may take all of the pool.
 const MEDIA_SAVED: Duration = Duration::from_secs(1);
 
+/// The paces of all streams that were read.
+#[derive(Debug, Default)]
+pub(super) struct Paces(Mutex<HashMap<Stream, Arc<StreamPace>>>);
+
+impl Paces {
+    /// The pace of a stream.
+    pub(super) fn of(&self, stream: &Stream) -> Arc<StreamPace> {
+        // A map of paces is never half changed: what a panicking holder left is sound.
+        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(paces.entry(stream.clone()).or_default())
+    }
+}
+
+/// How fast one stream may be read.
+#[derive(Debug)]
+pub(super) struct StreamPace {
+    pub(super) metadata: Pace,
+    pub(super) media: Pace,
+}
+
+impl Default for StreamPace {
+    fn default() -> Self {
+        Self {
+            metadata: Pace::metadata(),
+            media: Pace::media(),
+        }
+    }
+}
+
 /// Sees to it that calls pay no more than so many points a second.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -33,11 +65,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn metadata() -> Self {
+    fn metadata() -> Self {
         Self::of(METADATA, Duration::ZERO)
     }
 
-    pub(super) fn media() -> Self {
+    fn media() -> Self {
         Self::of(MEDIA, MEDIA_SAVED)
     }
 

@@ -109,7 +109,7 @@ async fn what_may_succeed_later_stays_in_the_queue() {
 
 #[tokio::test]
 async fn a_message_that_cannot_be_put_aside_stays() {
-    let bodies = [clip("no-such-camera")];
+    let bodies = [clip("no-such-camera"), clip("gate")];
     let rig = Setup::default().failed_queue().start().await;
     rig.sqs
         .faults
@@ -226,10 +226,27 @@ async fn the_deadline_is_one_for_all() {
     let outcome = rig
         .invoke_within(&batch("clips", &bodies), Duration::from_secs(6))
         .await;
-    let clip_export_local::runtime_api::Outcome::Response(answer) = outcome else {
-        panic!("{outcome:?}")
-    };
-    assert_eq!(stay(&answer), [0, 1, 2, 3, 4], "{}", rig.log());
+    let (error_type, message) = rig.error_of(outcome);
+    assert_eq!(error_type, "DeadlineTooClose", "{message}");
+    assert!(message.contains("none of the 5 messages"), "{message}");
     rig.nothing_is_left();
     assert_eq!(rig.sqs.calls("SendMessage"), 0);
+}
+
+/// The exports of a batch share the half of a stream's quota that one of them leaves to viewers.
+#[tokio::test]
+async fn side_by_side_they_read_a_stream_no_faster_than_one() {
+    let rig = Setup::default().with("CLIP_RETRIES", "0").start().await;
+    let bodies: Vec<String> = (0..3)
+        .map(|hour| {
+            let start = crate::rig::TEN - 7200 * (hour + 1);
+            json!({"StreamName": "front-door", "ClipFragmentSelector": {"TimestampRange":
+                {"StartTimestamp": start, "EndTimestamp": start + 700}}})
+            .to_string()
+        })
+        .collect();
+    let answer = rig.receipt(&batch("clips", &bodies)).await;
+    assert_eq!(stay(&answer), [0; 0], "{}", rig.log());
+    assert_eq!(rig.kvs.calls("GetClip"), 6);
+    assert_eq!(rig.kvs.calls("GetDataEndpoint"), 2, "one for each API");
 }
