@@ -128,7 +128,10 @@ const LATEST_MS: i64 = 10 * 60 * 1000;
 /// late. Then it is waited for again.
 pub(super) async fn survey_when_archived(job: &Job<'_>, waiting: &Waiting<'_>) -> Result<Course, Error> {
     let mut is_past = false;
+    // How late the camera's footage is, the first look may not have known; after a second one only time helps.
+    let mut looks = 2;
     if now_ms() < waiting.settles_ms(None) {
+        looks = 1;
         is_past = job.tally.timed(Stage::Wait, waiting.wait(None)).await?;
     }
     loop {
@@ -149,14 +152,12 @@ pub(super) async fn survey_when_archived(job: &Job<'_>, waiting: &Waiting<'_>) -
             return Ok(course);
         };
         tracing::info!(skew_ms, "the list lacks footage of the range that may still come");
-        let waited = async {
-            if is_past {
-                waiting.settle(settles_ms).await?;
-                return Ok(true);
-            }
-            waiting.wait(skew_ms).await
-        };
-        is_past = job.tally.timed(Stage::Wait, waited).await?;
+        if is_past || looks == 0 {
+            job.tally.timed(Stage::Wait, waiting.settle(settles_ms)).await?;
+        } else {
+            looks -= 1;
+            is_past = job.tally.timed(Stage::Wait, waiting.wait(skew_ms)).await?;
+        }
     }
 }
 
