@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Ready;
 use super::trigger::{Failure, Trigger};
 use crate::error::{Error, chain};
-use crate::event::{Asked, Batch, Message};
+use crate::event::{Asked, Batch, Home, Message};
 use crate::walls::Walls;
 
 /// The answer to a batch.
@@ -39,10 +39,10 @@ enum Fate {
 }
 
 /// Serves all messages of the batch that `delivery` brought.
-pub(super) async fn work_off(ready: &Ready, batch: Batch, delivery: Trigger<'_>) -> BatchAnswer {
+pub(super) async fn work_off(ready: &Ready, home: &Home, batch: Batch, delivery: Trigger<'_>) -> BatchAnswer {
     let messages = batch.messages.len();
     let work = |message: Message| async move {
-        let fate = serve(ready, &message, delivery).await;
+        let fate = serve(ready, home, &message, delivery).await;
         (message.id, fate)
     };
     let stay: Vec<String> = if batch.in_order {
@@ -78,12 +78,12 @@ pub(super) async fn work_off(ready: &Ready, batch: Batch, delivery: Trigger<'_>)
     }
 }
 
-async fn serve(ready: &Ready, message: &Message, delivery: Trigger<'_>) -> Fate {
+async fn serve(ready: &Ready, home: &Home, message: &Message, delivery: Trigger<'_>) -> Fate {
     let trigger = Trigger {
         message_id: Some(&message.id),
         ..delivery
     };
-    let outcome = match Asked::read(&message.body, &ready.defaults) {
+    let outcome = match Asked::read(&message.body, &ready.defaults, home) {
         Ok(asked) => trigger.serve(&ready.exporter, asked).await,
         Err(faults) => trigger.refuse(Error::Request(faults)),
     };
