@@ -42,6 +42,8 @@ pub struct Kvs {
     archived: archived::Client,
     transfer: Transfer,
     endpoints: Endpoints,
+    /// Whether requests may go out without TLS: only where the operator has the service asked so.
+    plain: bool,
 }
 
 impl Kvs {
@@ -55,7 +57,9 @@ impl Kvs {
         let mut control = aws_sdk_kinesisvideo::config::Builder::from(sdk)
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .timeout_config(timeouts.clone());
-        control.set_endpoint_url(custom_endpoint(sdk, "Kinesis Video"));
+        let endpoint = custom_endpoint(sdk, "Kinesis Video");
+        let plain = endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
+        control.set_endpoint_url(endpoint);
         let archived = archived::config::Builder::from(sdk)
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .timeout_config(timeouts)
@@ -66,6 +70,7 @@ impl Kvs {
             archived: archived::Client::from_conf(archived),
             transfer,
             endpoints: Endpoints::default(),
+            plain,
         }
     }
 
