@@ -118,6 +118,33 @@ async fn an_answer_without_end_is_given_up() {
     }
 }
 
+/// Bytes that are said to be compressed and are not: who unpacked them would have nothing.
+#[tokio::test]
+async fn an_answer_that_says_it_is_compressed_is_not_unpacked() {
+    let source = Rig::start().await;
+    let clip = Bytes::from(source.clip("front-door", 20));
+    let (body, nothing) = (clip.clone(), Arc::new(AtomicU64::new(0)));
+    let kvs = Server::bind(ANYWHERE, None, move |request, _: Connection| {
+        let mut answer = match request.uri().path() {
+            "/getClip" => Response::new(Body::full(body.clone())),
+            _ => answer(&request, Bytes::new(), Bytes::new(), Arc::clone(&nothing)),
+        };
+        if request.uri().path() == "/getClip" {
+            let gzip = hyper::header::HeaderValue::from_static("gzip");
+            answer.headers_mut().insert("content-encoding", gzip);
+        }
+        async { answer }
+    });
+    let kvs = kvs.await.expect("a server");
+    let rig = Setup::default()
+        .with("AWS_ENDPOINT_URL_KINESIS_VIDEO", &kvs.endpoint())
+        .start()
+        .await;
+    rig.receipt(&event("front-door", 20)).await;
+    let stored = std::fs::read(&rig.only_object().path).expect("the object's file");
+    assert!(stored == clip, "other bytes");
+}
+
 /// The SDK goes where the operator and Kinesis Video Streams say, and not where an answer points.
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
