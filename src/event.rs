@@ -17,6 +17,7 @@ mod destination;
 mod envelope;
 mod fault;
 mod fields;
+mod home;
 mod identity;
 mod instant;
 mod json;
@@ -31,6 +32,7 @@ pub(crate) use destination::check_bucket;
 pub use destination::{Destination, StorageClass};
 pub(crate) use fault::shown_text;
 pub use fault::{Fault, Faults};
+pub use home::Home;
 pub use identity::Origin;
 pub use key::KeyTemplate;
 pub use request::{ExportRequest, IfExists};
@@ -95,10 +97,10 @@ impl Event {
     /// # Errors
     ///
     /// Every fault of the event, each with its field.
-    pub fn read(text: &str, defaults: &Defaults) -> Result<Self, Faults> {
+    pub fn read(text: &str, defaults: &Defaults, home: &Home) -> Result<Self, Faults> {
         match Batch::of(text) {
             Some(batch) => Ok(Self::Batch(batch)),
-            None => Asked::read(text, defaults).map(Self::One),
+            None => Asked::read(text, defaults, home).map(Self::One),
         }
     }
 }
@@ -109,7 +111,7 @@ impl Asked {
     /// # Errors
     ///
     /// Every fault of it, each with its field.
-    pub fn read(text: &str, defaults: &Defaults) -> Result<Self, Faults> {
+    pub fn read(text: &str, defaults: &Defaults, home: &Home) -> Result<Self, Faults> {
         if text.len() > MAX_EVENT_BYTES {
             return Err(Faults(vec![Fault::new(
                 "",
@@ -119,7 +121,7 @@ impl Asked {
                 ),
             )]));
         }
-        let mut reader = Reader::default();
+        let mut reader = Reader::at(home);
         let asked = envelope::read(&mut reader, text, defaults);
         reader.into_result(asked)
     }

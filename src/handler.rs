@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::config::{Batches, Config};
 use crate::error::Error;
-use crate::event::{Defaults, Event, Faults};
+use crate::event::{Defaults, Event, Faults, Home};
 use crate::export::Exporter;
 use crate::failed_queue::FailedQueue;
 use crate::receipt::Receipt;
@@ -29,6 +29,8 @@ pub struct Function {
 
 #[derive(Debug)]
 struct Ready {
+    /// Where calls of AWS go.
+    region: Option<String>,
     defaults: Defaults,
     batches: Batches,
     exporter: Exporter,
@@ -72,6 +74,7 @@ impl Function {
     #[must_use]
     pub fn new(name: String, config: Result<Config, Faults>, sdk: &aws_config::SdkConfig) -> Self {
         let ready = config.map(|config| Ready {
+            region: sdk.region().map(ToString::to_string),
             exporter: Exporter::new(sdk, &config),
             failed_queue: config
                 .batches
@@ -101,14 +104,18 @@ impl Function {
         };
         let outcome = match &self.ready {
             Err(faults) => trigger.refuse(Error::Settings(faults.clone())),
-            Ok(ready) => match Event::read(&payload, &ready.defaults) {
-                Ok(Event::Batch(batch)) => {
-                    drop(payload);
-                    return work_off(ready, batch, trigger).await.map(Answer::Batch);
+            Ok(ready) => {
+                let home = Home::of(ready.region.as_deref(), &context.invoked_function_arn);
+                match Event::read(&payload, &ready.defaults, &home) {
+                    Ok(Event::Batch(batch)) => {
+                        drop(payload);
+                        let answer = work_off(ready, &home, batch, trigger).await;
+                        return answer.map(Answer::Batch);
+                    }
+                    Ok(Event::One(asked)) => trigger.serve(&ready.exporter, asked).await,
+                    Err(faults) => trigger.refuse(Error::Request(faults)),
                 }
-                Ok(Event::One(asked)) => trigger.serve(&ready.exporter, asked).await,
-                Err(faults) => trigger.refuse(Error::Request(faults)),
-            },
+            }
         };
         outcome.map(Answer::from).map_err(|failure| failure.diagnostic)
     }

@@ -43,6 +43,8 @@ pub struct Kvs {
     transfer: Transfer,
     endpoints: Endpoints,
     paces: Paces,
+    /// Whether requests may go out without TLS: only where the operator has the service asked so.
+    plain: bool,
 }
 
 impl Kvs {
@@ -56,7 +58,9 @@ impl Kvs {
         let mut control = aws_sdk_kinesisvideo::config::Builder::from(sdk)
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .timeout_config(timeouts.clone());
-        control.set_endpoint_url(custom_endpoint(sdk, "Kinesis Video"));
+        let endpoint = custom_endpoint(sdk, "Kinesis Video");
+        let plain = endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
+        control.set_endpoint_url(endpoint);
         let archived = archived::config::Builder::from(sdk)
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .timeout_config(timeouts)
@@ -68,6 +72,7 @@ impl Kvs {
             transfer,
             endpoints: Endpoints::default(),
             paces: Paces::default(),
+            plain,
         }
     }
 

@@ -174,3 +174,60 @@ fn the_template_has_the_defaults_of_the_function() {
     assert_eq!(default_of("FragmentSelector"), config.defaults.selector.as_str());
     assert_eq!(default_of("KeyTemplate"), config.defaults.key.to_string());
 }
+
+/// The cells of the tables of a page.
+fn cells(page: &str) -> Vec<Vec<&str>> {
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    rows.map(|row| row.trim_matches('|').split(" | ").collect())
+        .collect()
+}
+
+/// Every threat has a guard that is a file, and a test that is there to fail without it.
+#[test]
+fn the_page_of_threats_is_held_to_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in ["src", "tests"] {
+        sources(&root.join(folder), &mut found);
+    }
+    let is_test = |name: &str| {
+        let (rust, python) = (format!("fn {name}("), format!("\ndef {name}("));
+        found.iter().any(|(_, text)| {
+            let mut places = text.match_indices(&rust);
+            // The attribute stands right above, and in proptest! it may be a line of comment further up.
+            places.any(|(at, _)| {
+                text[..at]
+                    .rsplit("\n\n")
+                    .next()
+                    .is_some_and(|lines| lines.contains("test]"))
+            }) || (text.contains(&python) && name.starts_with("test_"))
+        })
+    };
+    let page = text("SECURITY.md");
+    let rows = cells(&page);
+    assert!(rows.len() > 30, "{} rows", rows.len());
+    for row in rows {
+        let [threat, guard, tests] = row[..] else {
+            panic!("{row:?}")
+        };
+        if threat.trim() == "Threat" {
+            continue;
+        }
+        let files: Vec<&str> = guard
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+            .collect();
+        assert!(!files.is_empty(), "no guard: {threat}");
+        for file in files {
+            assert!(root.join(file).is_file(), "{file} is no file: {threat}");
+        }
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {threat}");
+        for name in names {
+            assert!(is_test(name), "{name} is no test: {threat}");
+        }
+    }
+}

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use clip_export::event::{AlarmStreams, Asked, Defaults, Event, ExportRequest, KeyTemplate, Stream};
+use clip_export::event::{AlarmStreams, Asked, Defaults, Event, ExportRequest, Home, KeyTemplate, Stream};
 use clip_export::plan::{FragmentSelectorType, rfc3339};
 use jiff::SignedDuration;
 use libfuzzer_sys::fuzz_target;
@@ -19,12 +19,20 @@ static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults {
     alarm_streams: AlarmStreams::parse(r#"{"lobby-*": "front-door"}"#).expect("valid"),
 });
 
+/// That of the samples.
+static HOME: LazyLock<Home> = LazyLock::new(|| {
+    Home::of(
+        Some("eu-west-1"),
+        "arn:aws:lambda:eu-west-1:123456789012:function:clip-export",
+    )
+});
+
 fuzz_target!(|event: &str| {
-    match Event::read(event, &DEFAULTS) {
+    match Event::read(event, &DEFAULTS, &HOME) {
         Ok(Event::One(asked)) => judge(asked),
         Ok(Event::Batch(batch)) => {
             for message in batch.messages {
-                if let Ok(asked) = Asked::read(&message.body, &DEFAULTS) {
+                if let Ok(asked) = Asked::read(&message.body, &DEFAULTS, &HOME) {
                     judge(asked);
                 }
             }
@@ -53,7 +61,7 @@ fn is_canonical(request: &ExportRequest) {
         rfc3339(request.range.end()),
         request.boundary.as_str(),
     );
-    let Ok(Asked::Export(again)) = Asked::read(&canonical, &DEFAULTS) else {
+    let Ok(Asked::Export(again)) = Asked::read(&canonical, &DEFAULTS, &HOME) else {
         panic!("{canonical}")
     };
     assert_eq!(request.fingerprint(), again.fingerprint(), "{canonical}");

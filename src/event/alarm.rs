@@ -10,9 +10,10 @@ use jiff::Timestamp;
 
 use super::fault::shown_text;
 use super::fields::{Reader, join};
+use super::home::region_of;
 use super::json::Json;
 use super::request::{Footage, check_length, of_footage, rounded};
-use super::{Asked, Defaults, Stream, instant};
+use super::{Asked, Defaults, Home, Stream, instant};
 use crate::plan::TimeRange;
 
 /// What EventBridge calls the change of an alarm, and of one of the series that it watches.
@@ -23,6 +24,9 @@ pub(super) const DETAIL_TYPES: [&str; 2] = [
 
 /// The dimension of a metric that names a stream.
 const DIMENSION: &str = "StreamName";
+
+/// Streams of an alarm that a message names: enough to see which alarm is meant.
+const TOLD: usize = 5;
 
 /// The only state that exports.
 const ALARM: &str = "ALARM";
@@ -191,7 +195,7 @@ fn stream_of_list(dimensions: &Json) -> Option<&str> {
 
 impl Alarm<'_> {
     /// What the alarm asks for.
-    pub(super) fn asked(&self, reader: &mut Reader, defaults: &Defaults) -> Option<Asked> {
+    pub(super) fn asked(&self, reader: &mut Reader<'_>, defaults: &Defaults) -> Option<Asked> {
         let name = shown_text(self.name);
         let Some(state) = self.state else {
             reader.fault(&self.state_path, "is missing");
@@ -209,7 +213,12 @@ impl Alarm<'_> {
             ([stream], _) => Stream::of(stream)
                 .map_err(|fault| reader.fault(&self.metrics_path, fault))
                 .ok(),
-            (_, Some(stream)) => Some(stream.clone()),
+            (_, Some(stream)) => {
+                if let Some(fault) = stream.elsewhere(reader.home) {
+                    reader.fault("CLIP_ALARM_STREAMS", fault);
+                }
+                Some(stream.clone())
+            }
             ([], None) if self.metrics.iter().any(Metric::is_grouped) => {
                 return Some(Asked::Nothing(format!(
                     "the alarm {name} watches many series; the events of those that raised it name their streams"
@@ -218,7 +227,14 @@ impl Alarm<'_> {
             (streams, None) => {
                 let named = match streams {
                     [] => "no stream".to_owned(),
-                    streams => format!("{} streams ({})", streams.len(), streams.join(", ")),
+                    streams => {
+                        let told: Vec<_> = streams
+                            .iter()
+                            .take(TOLD)
+                            .map(|stream| shown_text(stream))
+                            .collect();
+                        format!("{} streams ({})", streams.len(), told.join(", "))
+                    }
                 };
                 reader.fault(
                     &self.metrics_path,
@@ -251,23 +267,16 @@ impl Alarm<'_> {
     }
 
     /// The names of the streams that the metrics name, each once.
-    fn streams(&self, reader: &mut Reader) -> Option<Vec<&str>> {
+    fn streams(&self, reader: &mut Reader<'_>) -> Option<Vec<&str>> {
         let mut streams: Vec<&str> = Vec::new();
         for metric in self.metrics.iter().filter(|metric| metric.is_of_video()) {
             let Some(stream) = metric.stream else {
                 continue;
             };
-            // A stream of the same name in the function's own account would be another camera.
-            if let (Some(theirs), Some(ours)) = (metric.account, self.account)
-                && theirs != ours
-            {
+            if let Some(fault) = self.elsewhere(metric, reader.home) {
                 reader.fault(
                     &self.metrics_path,
-                    format!(
-                        "names the stream {} of the account {}; streams of other accounts cannot be read",
-                        shown_text(stream),
-                        shown_text(theirs)
-                    ),
+                    format!("names the stream {}, which {fault}", shown_text(stream)),
                 );
                 return None;
             }
@@ -276,6 +285,16 @@ impl Alarm<'_> {
             }
         }
         Some(streams)
+    }
+
+    /// What keeps a function at `home` from reading the stream that a metric of the alarm names. A stream of
+    /// the same name in the function's own account and region would be another camera.
+    ///
+    /// An alarm watches its own region, and of other accounts only what says so. Where the function does not
+    /// know its account, it is taken for that of the alarm.
+    fn elsewhere(&self, metric: &Metric<'_>, home: &Home) -> Option<String> {
+        home.or_account(self.account)
+            .is_not(self.arn.and_then(region_of), metric.account.or(self.account))
     }
 
     /// When what raised the alarm began, if it says so: its data, the points of data that its reason names, or
@@ -310,7 +329,7 @@ fn earliest_point(reason: &str) -> Option<Timestamp> {
 
 /// The range from the pre-roll before `begun` to the post-roll after `moment`.
 pub(super) fn around_moment(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     path: &str,
     begun: Timestamp,
     moment: Timestamp,

@@ -2,6 +2,10 @@
 
 use serde::Deserialize;
 
+/// Most messages that Lambda hands over at once. Who writes a batch himself cannot make more log lines and calls
+/// of SQS out of one event. Source: Lambda developer guide, "Using Lambda with Amazon SQS", batch size.
+const MAX_MESSAGES: usize = 10_000;
+
 /// Messages that Lambda has taken out of a queue.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Batch {
@@ -45,7 +49,7 @@ impl Batch {
             return None;
         }
         let event: Event = serde_json::from_str(text).ok()?;
-        let is_batch = !event.records.is_empty()
+        let is_batch = (1..=MAX_MESSAGES).contains(&event.records.len())
             && event
                 .records
                 .iter()
@@ -101,6 +105,9 @@ mod tests {
     #[test]
     fn anything_else_is_no_batch() {
         assert_eq!(of(&[]), None);
+        let many = |count| vec![record("m1", "aws:sqs", ""); count];
+        assert!(of(&many(MAX_MESSAGES)).is_some());
+        assert_eq!(of(&many(MAX_MESSAGES + 1)), None);
         assert_eq!(of(&[record("", "aws:sqs", "")]), None);
         assert_eq!(of(&[record("m1", "aws:s3", "")]), None);
         assert_eq!(

@@ -107,7 +107,7 @@ pub(super) struct Written {
 pub(super) const FIELDS: [&str; 5] = ["Bucket", "Key", "Tags", "Metadata", "StorageClass"];
 
 /// Reads `Destination`.
-pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Written {
+pub(super) fn read(reader: &mut Reader<'_>, object: &Object<'_>) -> Written {
     let bucket = reader.string(object, "Bucket").map(str::to_owned);
     if let Some(fault) = bucket.as_deref().and_then(check_bucket) {
         let value = shown_text(bucket.as_deref().unwrap_or_default());
@@ -127,7 +127,7 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>) -> Written {
     }
 }
 
-fn tags(reader: &mut Reader, object: &Object<'_>) -> Vec<(String, String)> {
+fn tags(reader: &mut Reader<'_>, object: &Object<'_>) -> Vec<(String, String)> {
     let tags = reader.string_map(object, "Tags");
     let path = object.path_of("Tags");
     if tags.len() > MAX_TAGS {
@@ -186,7 +186,7 @@ fn is_tag_char(c: char) -> bool {
 
 /// User metadata travels in HTTP headers: names are tokens (RFC 9110, 5.6.2) in lower case, values
 /// are printable ASCII without spaces at the ends, because S3 would hand anything else back changed.
-fn metadata(reader: &mut Reader, object: &Object<'_>) -> Vec<(String, String)> {
+fn metadata(reader: &mut Reader<'_>, object: &Object<'_>) -> Vec<(String, String)> {
     let written = reader.string_map(object, "Metadata");
     let path = object.path_of("Metadata");
     let mut pairs: Vec<(String, String)> = Vec::with_capacity(written.len());

@@ -21,7 +21,7 @@ enum Inner {
 }
 
 /// Reads one trigger.
-pub(super) fn read(reader: &mut Reader, text: &str, defaults: &Defaults) -> Option<Asked> {
+pub(super) fn read(reader: &mut Reader<'_>, text: &str, defaults: &Defaults) -> Option<Asked> {
     let mut path = String::new();
     let mut json = parsed(reader, &path, text)?;
     for _ in 0..MAX_LAYERS {
@@ -38,7 +38,7 @@ pub(super) fn read(reader: &mut Reader, text: &str, defaults: &Defaults) -> Opti
     None
 }
 
-fn parsed(reader: &mut Reader, path: &str, text: &str) -> Option<Json> {
+fn parsed(reader: &mut Reader<'_>, path: &str, text: &str) -> Option<Json> {
     serde_json::from_str(text)
         .map_err(|error| {
             let what = if path.is_empty() { "the event " } else { "" };
@@ -48,7 +48,7 @@ fn parsed(reader: &mut Reader, path: &str, text: &str) -> Option<Json> {
 }
 
 /// What an envelope holds, and where; `None` if `json` is none.
-fn under(reader: &mut Reader, path: &str, json: &Json) -> Option<(&'static str, Inner)> {
+fn under(reader: &mut Reader<'_>, path: &str, json: &Json) -> Option<(&'static str, Inner)> {
     if let Some(Json::Array(records)) = json.get("Records") {
         let [record] = &records[..] else {
             // What is left has no field of a request, and is told so.
@@ -85,7 +85,7 @@ fn under(reader: &mut Reader, path: &str, json: &Json) -> Option<(&'static str, 
 }
 
 /// What the event asks for, now that nothing is wrapped around it.
-fn asked(reader: &mut Reader, path: &str, json: &Json, defaults: &Defaults) -> Option<Asked> {
+fn asked(reader: &mut Reader<'_>, path: &str, json: &Json, defaults: &Defaults) -> Option<Asked> {
     if let Some(Json::Array(_)) = json.get("Records") {
         if !reader.has_faults() {
             reader.fault(
@@ -123,7 +123,7 @@ fn asked(reader: &mut Reader, path: &str, json: &Json, defaults: &Defaults) -> O
     export(reader, &join(path, "detail"), detail, defaults)
 }
 
-fn export(reader: &mut Reader, path: &str, json: &Json, defaults: &Defaults) -> Option<Asked> {
+fn export(reader: &mut Reader<'_>, path: &str, json: &Json, defaults: &Defaults) -> Option<Asked> {
     let request = request::read(reader, path, json, defaults)?;
     Some(Asked::Export(Box::new(request)))
 }

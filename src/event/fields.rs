@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::Home;
 use super::fault::{Fault, Faults, shown, shown_text};
 use super::json::Json;
 
@@ -9,12 +10,21 @@ use super::json::Json;
 const LONGEST_NAME: usize = 64;
 
 /// Collects faults while a request is read, so that one answer names them all.
-#[derive(Debug, Default)]
-pub(super) struct Reader {
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    /// Where the function runs that reads.
+    pub(super) home: &'a Home,
     faults: Vec<Fault>,
 }
 
-impl Reader {
+impl<'h> Reader<'h> {
+    pub(super) fn at(home: &'h Home) -> Self {
+        Self {
+            home,
+            faults: Vec::new(),
+        }
+    }
+
     pub(super) fn fault(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.faults.push(Fault::new(field, message));
     }

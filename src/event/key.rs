@@ -116,7 +116,8 @@ impl fmt::Display for KeyTemplate {
 ///
 /// S3 takes nearly any text; refused here is what S3 refuses (empty, too long) and what would
 /// surprise whoever looks for the clip: a leading or trailing slash (an unnamed folder, a folder
-/// mark), `.` and `..` segments (which clients resolve away), and control characters.
+/// mark), `.` and `..` segments (which clients resolve away), control characters, and what makes text look
+/// like other text: line and paragraph separators, and changes of direction.
 pub(super) fn check_key(key: &str) -> Option<String> {
     if key.is_empty() {
         return Some("is empty".to_owned());
@@ -138,7 +139,10 @@ pub(super) fn check_key(key: &str) -> Option<String> {
     if key.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Some("has a . or .. segment, which clients resolve away; write the key in full".to_owned());
     }
-    if key.chars().any(char::is_control) {
+    if key
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    {
         return Some("has a control character; leave it out".to_owned());
     }
     None
@@ -191,7 +195,17 @@ mod tests {
 
     #[test]
     fn keys_that_would_surprise_are_refused() {
-        for key in ["", "/a.mp4", "a/", "a/../b.mp4", "./a", "a\nb", &"x".repeat(1025)] {
+        for key in [
+            "",
+            "/a.mp4",
+            "a/",
+            "a/../b.mp4",
+            "./a",
+            "a\nb",
+            "a\u{2028}b",
+            "a\u{202e}4pm.exe",
+            &"x".repeat(1025),
+        ] {
             assert!(check_key(key).is_some(), "{key:?}");
         }
         for key in ["a.mp4", "a/b c/é.mp4", "a//b", &"x".repeat(1024)] {

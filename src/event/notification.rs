@@ -4,6 +4,7 @@
 //! the fragment is archived, and so the earliest moment at which an export of it can succeed.
 
 use super::alarm::around_moment;
+use super::fault::shown_text;
 use super::fields::{Reader, join};
 use super::json::Json;
 use super::request::{Footage, of_footage};
@@ -19,15 +20,16 @@ pub(super) fn is(json: &Json) -> bool {
 }
 
 /// The clip around the start of the fragment, by the clock that the operator has chosen.
-pub(super) fn read(reader: &mut Reader, path: &str, json: &Json, defaults: &Defaults) -> Option<Asked> {
+pub(super) fn read(reader: &mut Reader<'_>, path: &str, json: &Json, defaults: &Defaults) -> Option<Asked> {
     let kind = json.text("NotificationType").unwrap_or(PERSISTED);
     if kind != PERSISTED {
         return Some(Asked::Nothing(format!(
-            "the notification is of the type {kind:?}; only fragments that are {PERSISTED} are exported"
+            "the notification is of the type {}; only fragments that are {PERSISTED} are exported",
+            shown_text(kind)
         )));
     }
     let arn = json.text("StreamArn").unwrap_or_default();
-    let fault = stream::check_arn(arn);
+    let fault = stream::check_arn(arn, reader.home);
     let named = fault.is_none();
     if let Some(fault) = fault {
         reader.fault(join(path, "StreamArn"), fault);

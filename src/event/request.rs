@@ -65,7 +65,7 @@ impl fmt::Display for ExportRequest {
 
 /// Reads the canonical request `json`, which stands at `path` of the event.
 pub(super) fn read(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     path: &str,
     json: &Json,
     defaults: &Defaults,
@@ -120,7 +120,7 @@ pub(super) struct Footage {
 
 /// The request for `footage` in which all else is as the operator has it.
 pub(super) fn of_footage(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     footage: Footage,
     defaults: &Defaults,
 ) -> Option<ExportRequest> {
@@ -133,7 +133,7 @@ pub(super) fn of_footage(
 }
 
 fn with_defaults(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     event: &Object<'_>,
     footage: Footage,
     written: Written,
@@ -191,7 +191,7 @@ fn with_defaults(
 }
 
 fn clip_fragment_selector(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     event: &Object<'_>,
     defaults: &Defaults,
 ) -> Option<(FragmentSelectorType, TimeRange)> {
@@ -247,7 +247,7 @@ pub(super) fn check_length(range: &TimeRange) -> Option<String> {
     })
 }
 
-fn timestamp_range(reader: &mut Reader, selector: &Object<'_>, json: &Json) -> Option<TimeRange> {
+fn timestamp_range(reader: &mut Reader<'_>, selector: &Object<'_>, json: &Json) -> Option<TimeRange> {
     let path = selector.path_of("TimestampRange");
     let object = reader.object(&path, json, &["StartTimestamp", "EndTimestamp"])?;
     let start = required(reader, &object, "StartTimestamp", instant::moment);
@@ -256,7 +256,7 @@ fn timestamp_range(reader: &mut Reader, selector: &Object<'_>, json: &Json) -> O
     rounded(reader, &path, start, end)
 }
 
-fn around(reader: &mut Reader, selector: &Object<'_>, json: &Json) -> Option<TimeRange> {
+fn around(reader: &mut Reader<'_>, selector: &Object<'_>, json: &Json) -> Option<TimeRange> {
     let path = selector.path_of("Around");
     let object = reader.object(&path, json, &["Timestamp", "BeforeSeconds", "AfterSeconds"])?;
     let moment = required(reader, &object, "Timestamp", instant::moment);
@@ -276,7 +276,7 @@ fn around(reader: &mut Reader, selector: &Object<'_>, json: &Json) -> Option<Tim
 /// Makes a range of whole milliseconds, the resolution of Kinesis Video Streams, that never leaves
 /// out a part of what was asked.
 pub(super) fn rounded(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     path: &str,
     start: jiff::Timestamp,
     end: jiff::Timestamp,
@@ -299,7 +299,7 @@ pub(super) fn rounded(
 }
 
 fn required<T>(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     object: &Object<'_>,
     name: &str,
     parse: fn(&Json) -> Result<T, String>,
@@ -314,7 +314,7 @@ fn required<T>(
 }
 
 fn bucket(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     event: &Object<'_>,
     named: Option<String>,
     defaults: &Defaults,

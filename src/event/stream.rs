@@ -2,6 +2,7 @@
 
 use super::fault::shown_text;
 use super::fields::{Object, Reader};
+use super::home::{Home, account_of, region_of};
 
 /// Longest stream name and ARN. Source: Kinesis Video Streams API reference, `GetClip`.
 const MAX_STREAM_NAME: usize = 256;
@@ -29,11 +30,21 @@ impl Stream {
     /// A stream by either, as an operator names it: what begins with `arn:` is an ARN.
     pub(super) fn of(given: &str) -> Result<Self, String> {
         let (fault, stream) = if given.starts_with("arn:") {
-            (check_arn(given), Self::Arn(given.to_owned()))
+            (check_form(given), Self::Arn(given.to_owned()))
         } else {
             (check_name(given), Self::Name(given.to_owned()))
         };
         fault.map_or(Ok(stream), Err)
+    }
+
+    /// What keeps a function at `home` from reading the stream, if its ARN shows it.
+    pub(super) fn elsewhere(&self, home: &Home) -> Option<String> {
+        match self {
+            Self::Name(_) => None,
+            Self::Arn(arn) => home
+                .is_not(region_of(arn), account_of(arn))
+                .map(|fault| format!("{} {fault}", shown_text(arn))),
+        }
     }
 
     /// The stream as the request names it.
@@ -46,13 +57,13 @@ impl Stream {
 }
 
 /// Reads `StreamName` or `StreamARN`, exactly one of which a request has.
-pub(super) fn read(reader: &mut Reader, event: &Object<'_>) -> Option<Stream> {
+pub(super) fn read(reader: &mut Reader<'_>, event: &Object<'_>) -> Option<Stream> {
     let name = reader.string(event, "StreamName");
     let arn = reader.string(event, "StreamARN");
     if let Some(fault) = name.and_then(check_name) {
         reader.fault(event.path_of("StreamName"), fault);
     }
-    if let Some(fault) = arn.and_then(check_arn) {
+    if let Some(fault) = arn.and_then(|arn| check_arn(arn, reader.home)) {
         reader.fault(event.path_of("StreamARN"), fault);
     }
     match (event.get("StreamName"), event.get("StreamARN")) {
@@ -86,8 +97,12 @@ pub(super) fn check_name(name: &str) -> Option<String> {
     })
 }
 
-/// What is wrong with the ARN of a stream, if anything.
-pub(super) fn check_arn(arn: &str) -> Option<String> {
+/// What is wrong with the ARN of a stream that a function at `home` is to read, if anything.
+pub(super) fn check_arn(arn: &str, home: &Home) -> Option<String> {
+    check_form(arn).or_else(|| Stream::Arn(arn.to_owned()).elsewhere(home))
+}
+
+fn check_form(arn: &str) -> Option<String> {
     (!is_stream_arn(arn)).then(|| {
         format!(
             "{} is not the ARN of a stream: arn:aws:kinesisvideo:REGION:ACCOUNT:stream/NAME/NUMBER",

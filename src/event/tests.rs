@@ -15,7 +15,7 @@ fn defaults() -> Defaults {
 }
 
 fn parse(text: &str) -> Result<ExportRequest, Faults> {
-    Asked::read(text, &defaults()).map(|asked| match asked {
+    Asked::read(text, &defaults(), &Home::default()).map(|asked| match asked {
         Asked::Export(request) => *request,
         Asked::Nothing(reason) => panic!("{reason}"),
     })
@@ -130,7 +130,7 @@ fn a_bucket_must_be_one_that_the_operator_named() {
     );
     let mut none = defaults();
     none.bucket = None;
-    let faults = Asked::read(&minimal(""), &none).expect_err("no bucket");
+    let faults = Asked::read(&minimal(""), &none, &Home::default()).expect_err("no bucket");
     assert!(faults.to_string().contains("CLIP_BUCKET"), "{faults}");
 }
 
@@ -140,7 +140,7 @@ fn an_arn_has_the_shape_that_the_api_gives_it() {
         "arn:aws:kinesisvideo:eu-west-1:123456789012:stream/a.b-c_1/1",
         "arn:aws-us-gov:kinesisvideo:us-gov-west-1:123456789012:stream/x/1700000000000",
     ] {
-        assert!(stream::check_arn(arn).is_none(), "{arn}");
+        assert!(stream::check_arn(arn, &Home::default()).is_none(), "{arn}");
     }
     for arn in [
         "",
@@ -151,7 +151,7 @@ fn an_arn_has_the_shape_that_the_api_gives_it() {
         "arn:aws:s3:eu-west-1:123456789012:stream/x/1",
         "arn:aws:kinesisvideo:eu-west-1:123456789012:stream/x y/1",
     ] {
-        assert!(stream::check_arn(arn).is_some(), "{arn}");
+        assert!(stream::check_arn(arn, &Home::default()).is_some(), "{arn}");
     }
 }
 

@@ -7,6 +7,13 @@ use bytes::Bytes;
 use crate::error::Error;
 use crate::kvs::Clip;
 use crate::mp4::{ClipTables, FourCC, Layout, Movie, Mp4Error, Scanner};
+use crate::plan::MAX_CLIP_BYTES;
+
+/// Bytes from which on an answer counts as endless. `GetClip` stops before the fragment that would pass
+/// 100 MB, and whichever way those are counted, a fragment has 50 MB at most.
+///
+/// Source: Kinesis Video Streams developer guide, quotas.
+const MAX_ANSWER_BYTES: u64 = 2 * MAX_CLIP_BYTES;
 
 /// A clip and what is known of it so far. What was read to find that out is kept, and given first.
 #[derive(Debug)]
@@ -77,6 +84,13 @@ impl Incoming {
         };
         let offset = self.scanner.position();
         self.scanner.push(&bytes).map_err(Error::Damaged)?;
+        let announced = self.scanner.media().last().map_or(0, |media| media.end);
+        if self.scanner.position().max(announced) > MAX_ANSWER_BYTES {
+            return Err(Error::Damaged(Mp4Error::Invalid {
+                box_type: FourCC(*b"mdat"),
+                rule: "the answer has more than 200 MB, and GetClip stops at 100",
+            }));
+        }
         Ok(Some((offset, bytes)))
     }
 

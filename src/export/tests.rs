@@ -8,7 +8,7 @@ use clip_export_local::{account, s3};
 use super::objects::Ended;
 use super::*;
 use crate::error::ErrorType;
-use crate::event::Asked;
+use crate::event::{Asked, Home};
 use crate::upload::Upload;
 
 const REQUEST_ID: &str = "8f5d3c1e-0000-4000-8000-000000000000";
@@ -43,7 +43,7 @@ async fn rig() -> Rig {
         .build();
     let event = r#"{"StreamName": "front-door", "ClipFragmentSelector": {"TimestampRange":
         {"StartTimestamp": 1795168800, "EndTimestamp": 1795168860}}}"#;
-    let Ok(Asked::Export(request)) = Asked::read(event, &config.defaults) else {
+    let Ok(Asked::Export(request)) = Asked::read(event, &config.defaults, &Home::default()) else {
         panic!("a request")
     };
     Rig {

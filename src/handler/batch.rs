@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Ready;
 use super::trigger::{Failure, Trigger};
 use crate::error::{Error, ErrorType, chain};
-use crate::event::{Asked, Batch, Message};
+use crate::event::{Asked, Batch, Home, Message};
 use crate::walls::Walls;
 
 /// The answer to a batch.
@@ -48,13 +48,14 @@ enum Fate {
 /// that was set up without partial responses does not delete them.
 pub(super) async fn work_off(
     ready: &Ready,
+    home: &Home,
     batch: Batch,
     delivery: Trigger<'_>,
 ) -> Result<BatchAnswer, Diagnostic> {
     let messages = batch.messages.len();
     let work = |message: Message| async move {
         // Boxed: what is below is deep, and would be part of every future around it.
-        let serving = AssertUnwindSafe(Box::pin(serve(ready, &message, delivery))).catch_unwind();
+        let serving = AssertUnwindSafe(Box::pin(serve(ready, home, &message, delivery))).catch_unwind();
         let fate = serving.await.unwrap_or_else(|panic| {
             // Its neighbours have done nothing wrong.
             tracing::error!(
@@ -112,12 +113,12 @@ pub(super) async fn work_off(
     })
 }
 
-async fn serve(ready: &Ready, message: &Message, delivery: Trigger<'_>) -> Fate {
+async fn serve(ready: &Ready, home: &Home, message: &Message, delivery: Trigger<'_>) -> Fate {
     let trigger = Trigger {
         message_id: Some(&message.id),
         ..delivery
     };
-    let outcome = match Asked::read(&message.body, &ready.defaults) {
+    let outcome = match Asked::read(&message.body, &ready.defaults, home) {
         Ok(asked) => trigger.serve(&ready.exporter, asked).await,
         Err(faults) => trigger.refuse(Error::Request(faults)),
     };

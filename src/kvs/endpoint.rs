@@ -63,7 +63,10 @@ impl Kvs {
             .send()
             .await
             .map_err(|error| FetchError::Call(CallError::of("GetDataEndpoint", error)))?;
-        let endpoint = output.data_endpoint.ok_or(FetchError::NoEndpoint)?;
+        // Each request carries the session's token.
+        let is_safe = |endpoint: &String| self.plain || endpoint.starts_with("https://");
+        let endpoint = output.data_endpoint.filter(is_safe);
+        let endpoint = endpoint.ok_or(FetchError::NoEndpoint)?;
         tracing::info!(endpoint, ?api, "data endpoint");
         Ok(known.insert(endpoint).clone())
     }

@@ -10,7 +10,7 @@ use crate::call::CallError;
 pub enum FetchError {
     /// A call failed.
     Call(CallError),
-    /// `GetDataEndpoint` answered without an endpoint.
+    /// `GetDataEndpoint` answered without an endpoint, or with one that is not reached over TLS.
     NoEndpoint,
     /// `ListFragments` described a fragment in part only.
     PartialFragment {
@@ -116,7 +116,7 @@ impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(error) => error.fmt(f),
-            Self::NoEndpoint => f.write_str("GetDataEndpoint answered without an endpoint"),
+            Self::NoEndpoint => f.write_str("GetDataEndpoint named no endpoint with https"),
             Self::PartialFragment { field, number } => {
                 let number = number.as_deref().unwrap_or("without a number");
                 write!(f, "ListFragments gave no usable {field} of the fragment {number}")

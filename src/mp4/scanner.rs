@@ -18,6 +18,10 @@ const MOOF: FourCC = FourCC(*b"moof");
 /// 7 MB of sample tables; twice that is still a small part of a 256 MB function.
 pub const MAX_MOOV_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Most bytes that stand before `moov` and the first `mdat`. Whoever reads until one of them comes keeps what
+/// is before it; that is `ftyp`, of a few dozen bytes, and what a writer may have reserved or noted.
+const MAX_LEAD_BYTES: u64 = 1024 * 1024;
+
 /// Most `mdat`s of a file; a clip has one, and a file that has more is searched chunk by chunk.
 const MAX_MDATS: usize = 16;
 
@@ -258,6 +262,16 @@ impl Scanner {
             return Err(Mp4Error::Invalid {
                 box_type,
                 rule: "it stands where ftyp has to stand, at the start of the file",
+            });
+        }
+        let lead = match header.extent {
+            Extent::Payload(length) if box_type != MOOV && box_type != MDAT => length,
+            _ => 0,
+        };
+        if self.layout().is_none() && self.position.saturating_add(lead) > MAX_LEAD_BYTES {
+            return Err(Mp4Error::Invalid {
+                box_type,
+                rule: "more than 1 MiB stands before moov and mdat",
             });
         }
         match box_type {

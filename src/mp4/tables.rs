@@ -11,6 +11,7 @@ mod spans;
 use bytes::Bytes;
 
 pub(super) use entry::{Codec, SampleEntry};
+pub(super) use read::MAX_SECONDS;
 pub(super) use sample_table::median;
 pub(super) use spans::{Span, SpanCursor};
 

@@ -34,7 +34,7 @@ pub(super) fn oldest_of_each(mut fragments: Vec<Fragment>) -> (Vec<Fragment>, Le
         by_time.then_with(|| ingestion(a, b))
     });
     let alone = |pair: &[Fragment]| {
-        pair[0].producer_ms < pair[1].producer_ms && overlap(&pair[0], &pair[1]) * 2 <= pair[1].length_ms
+        pair[0].producer_ms < pair[1].producer_ms && !is_most(overlap(&pair[0], &pair[1]), &pair[1])
     };
     if fragments.windows(2).all(alone) {
         return (fragments, left_out);
@@ -48,12 +48,14 @@ pub(super) fn oldest_of_each(mut fragments: Vec<Fragment>) -> (Vec<Fragment>, Le
         }
         let before = kept.range(..fragment.producer_ms).next_back();
         let after = kept.range(fragment.producer_ms..end(&fragment));
-        let shown: i64 = before
-            .into_iter()
-            .chain(after)
-            .map(|(_, other)| overlap(other, &fragment))
-            .fold(0, i64::saturating_add);
-        if shown.saturating_mul(2) > fragment.length_ms {
+        let mut shown = 0i64;
+        let mut others = before.into_iter().chain(after);
+        // One that claims to last for hours overlaps with thousands, and half of its time is enough.
+        let is_shown = others.any(|(_, other)| {
+            shown = shown.saturating_add(overlap(other, &fragment));
+            is_most(shown, &fragment)
+        });
+        if is_shown {
             left_out.overlapping.push(fragment);
         } else {
             kept.insert(fragment.producer_ms, fragment);
@@ -74,6 +76,11 @@ pub(super) fn ingestion(a: &Fragment, b: &Fragment) -> Ordering {
 
 fn end(fragment: &Fragment) -> i64 {
     fragment.producer_ms.saturating_add(fragment.length_ms.max(1))
+}
+
+/// Whether so many milliseconds are more than half of a fragment.
+fn is_most(milliseconds: i64, fragment: &Fragment) -> bool {
+    i128::from(milliseconds) * 2 > i128::from(fragment.length_ms)
 }
 
 /// Milliseconds that both fragments show.
@@ -122,6 +129,18 @@ mod tests {
         };
         let (kept, _) = oldest_of_each(vec![numbered("1000"), numbered("999")]);
         assert_eq!(&*kept[0].number, "999");
+    }
+
+    /// `ListFragments` may name any length.
+    #[test]
+    fn lengths_beyond_all_time_are_no_overflow() {
+        let endless = |producer_ms| Fragment {
+            length_ms: i64::MAX,
+            ..sent(producer_ms, producer_ms)
+        };
+        let (kept, left_out) = oldest_of_each(vec![endless(0), endless(1), sent(2000, 2000)]);
+        assert_eq!(starts(&kept), [(0, 0)]);
+        assert_eq!(starts(&left_out.overlapping), [(1, 1), (2000, 2000)]);
     }
 
     #[test]

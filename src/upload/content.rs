@@ -201,6 +201,8 @@ impl Body for Streamed {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// `pieces` of `piece` bytes each, of which `announced` are promised.
@@ -272,6 +274,26 @@ mod tests {
             .then(Sum::of(b""))
             .then(Sum::of(rest));
         assert_eq!(joined, Sum::of(&bytes));
+    }
+
+    proptest! {
+        /// Parts are summed as they are sent, each by itself; S3 compares the sum of all of them.
+        #[test]
+        fn the_sum_of_the_parts_is_the_sum_of_the_whole(
+            bytes in prop::collection::vec(any::<u8>(), 0..5000),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            cuts.push(bytes.len());
+            cuts.sort_unstable();
+            let mut sum = Sum::default();
+            let mut start = 0;
+            for end in cuts {
+                sum = sum.then(Sum::of(&bytes[start..end]));
+                start = end;
+            }
+            prop_assert_eq!(sum, Sum::of(&bytes));
+        }
     }
 
     #[test]

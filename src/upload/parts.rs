@@ -394,7 +394,9 @@ mod tests {
             {"Around": {"Timestamp": 1, "BeforeSeconds": 0, "AfterSeconds": 1}}}"#;
         let mut defaults = config.defaults.clone();
         defaults.bucket = Some("clips".to_owned());
-        let Ok(crate::event::Asked::Export(request)) = crate::event::Asked::read(event, &defaults) else {
+        let Ok(crate::event::Asked::Export(request)) =
+            crate::event::Asked::read(event, &defaults, &crate::event::Home::default())
+        else {
             panic!("a request")
         };
         let walls = crate::walls::Walls::new(None);

@@ -99,6 +99,11 @@ async fn a_bucket_of_another_account() {
         .await;
     rig.fails(&event("front-door", 10), "AccessDenied").await;
     assert_eq!(rig.kvs.calls("GetClip"), 0);
+    // Which does not look before it writes: in one call, and in parts.
+    for stream in ["front-door", "highway"] {
+        let asked = with(event(stream, 20), json!({"IfExists": "OVERWRITE"}));
+        rig.fails(&asked, "AccessDenied").await;
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod errors;
 mod existing;
 mod faults_kvs;
 mod faults_s3;
+mod hostile;
 mod judge;
 mod long;
 mod mended;

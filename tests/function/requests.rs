@@ -82,6 +82,29 @@ fn bad_events() -> Vec<Bad> {
             &with(without("StreamName"), json!({"StreamARN": "front-door"})),
             &["StreamARN: \"front-door\""],
         ),
+        // Neither the name nor the call that would find out leaves the function.
+        bad(
+            &with(
+                without("StreamName"),
+                json!({"StreamARN": arn.replace("123456789012", "210987654321")}),
+            ),
+            &[
+                "StreamARN: ",
+                "of the account \"210987654321\"",
+                "of the account 123456789012",
+            ],
+        ),
+        bad(
+            &with(
+                without("StreamName"),
+                json!({"StreamARN": arn.replace("eu-west-1", "us-east-1")}),
+            ),
+            &[
+                "StreamARN: ",
+                "in the region \"us-east-1\"",
+                "in the region eu-west-1",
+            ],
+        ),
         bad(
             &with(event("front-door", 10), json!({"StreamName": 7})),
             &["StreamName: 7 must be a string"],

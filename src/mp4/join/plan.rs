@@ -14,7 +14,7 @@ use crate::mp4::error::Mp4Error;
 use crate::mp4::header::FourCC;
 use crate::mp4::recipe::Recipe;
 use crate::mp4::seconds::{Seconds, gcd};
-use crate::mp4::tables::ClipTables;
+use crate::mp4::tables::{ClipTables, MAX_SECONDS};
 use crate::mp4::write::{FIXED_HEAD_BYTES, MAX_HEAD_BYTES, TrackHead};
 
 /// What one clip adds to the movie.
@@ -182,6 +182,16 @@ impl Plan {
             return Err(Mp4Error::Unsupported {
                 box_type: FourCC(*b"stsz"),
                 what: "a joined track of more than 4294967295 samples",
+            });
+        }
+        let rate = state.sound_head.as_ref().map_or(1, |(_, kind, _)| kind.rate);
+        let sound_end = Seconds::of(state.sound_end.map_or(0, |(end, _)| end), rate);
+        let end = state.video_end.max(state.at)?.max(sound_end)?;
+        // No reader of ours would take it, and what claims that a picture stands for a day is no clip.
+        if Seconds::of(MAX_SECONDS, 1).is_before(end)? {
+            return Err(Mp4Error::Unsupported {
+                box_type: FourCC(*b"trak"),
+                what: "a joined track of more than 36 hours",
             });
         }
         Ok(())

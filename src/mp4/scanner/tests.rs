@@ -90,6 +90,23 @@ fn a_size_beyond_all_files_is_refused() {
     );
 }
 
+/// Whoever looks for `moov` or the media keeps what comes before them.
+#[test]
+fn what_never_comes_to_moov_or_media_is_refused_soon() {
+    let ftyp = boxed(b"ftyp", b"isom");
+    let one_free = [ftyp.clone(), b"\0\0\0\x01free\0\0\0\x01\0\0\0\0".to_vec()].concat();
+    assert!(matches!(scan(&one_free), Err(Mp4Error::Invalid { .. })));
+    let many = [ftyp.clone(), boxed(b"free", &[]).repeat(200_000)].concat();
+    let mut scanner = Scanner::new();
+    let refused = many.chunks(1000).find_map(|piece| scanner.push(piece).err());
+    assert!(matches!(refused, Some(Mp4Error::Invalid { .. })), "{refused:?}");
+    assert!(scanner.position() < 1 << 21);
+    let mut scanner = Scanner::new();
+    let reserved = [ftyp, boxed(b"free", &[0; 1_000_000]), boxed(b"moov", &moov())].concat();
+    assert_eq!(scanner.push(&reserved), Ok(()));
+    assert_eq!(scanner.layout(), Some(Layout::MoovFirst));
+}
+
 #[test]
 fn media_can_be_skipped() {
     let file = [

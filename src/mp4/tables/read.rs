@@ -26,7 +26,7 @@ const STSD: FourCC = FourCC(*b"stsd");
 
 /// Longest track, in seconds. `GetClip` covers 24 hours at most; a track of which a few wrong bytes make
 /// more than a day and a half shall not have a joiner fill them with silence.
-const MAX_SECONDS: u64 = 1 << 17;
+pub(in crate::mp4) const MAX_SECONDS: u64 = 1 << 17;
 
 /// Most pictures of a clip: `GetClip` gives 200 fragments, which last 20 s at most, so that is 260 pictures a second. Where
 /// all have the same size twenty bytes could claim four billion, and who lists them would run out of memory.

@@ -186,6 +186,28 @@ fn the_day_of_a_camera_is_planned() {
     assert_eq!(windows(&plan).len(), 43_200usize.div_ceil(95));
 }
 
+/// What a camera that was offline sends at once; how long it takes may not grow with the square of it.
+#[test]
+fn a_day_that_came_in_one_millisecond_is_planned_soon() {
+    let begun = std::time::Instant::now();
+    let fragments = camera(0, 200_000).into_iter().map(|fragment| Fragment {
+        server_ms: 500,
+        ..fragment
+    });
+    let plan = Plan::new(
+        fragments.collect(),
+        ServerTimestamp,
+        &range(0, 1000),
+        Boundary::Cover,
+    );
+    assert_eq!(
+        windows(&plan).len(),
+        200_000,
+        "no call can serve more than one of them whole"
+    );
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+}
+
 fn archive() -> impl Strategy<Value = Vec<Fragment>> {
     let one = (0i64..120_000, 0i64..8000, 0u64..40_000_000, -3000i64..3000);
     proptest::collection::vec(one, 0..300).prop_map(|fragments| {

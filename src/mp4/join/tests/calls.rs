@@ -250,7 +250,7 @@ fn a_head_that_would_be_too_large_is_refused_before_its_clip_goes_out() {
     let mdia = boxed(
         b"mdia",
         &[
-            &boxed(b"mdhd", &[&be32(&[0, 0, 0, 1000, 0, 0])]),
+            &boxed(b"mdhd", &[&be32(&[0, 0, 0, 10_000, 0, 0])]),
             &boxed(b"hdlr", &[&be32(&[0, 0]), b"vide", &[0; 13]]),
             &boxed(b"minf", &[&stbl]),
         ],

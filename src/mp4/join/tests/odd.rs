@@ -330,3 +330,26 @@ fn sound_keeps_its_place_beside_pictures_of_coarse_times() {
         );
     }
 }
+
+/// Each clip may claim a day and a half, and a few of them would make a file that nobody reads.
+#[test]
+fn a_movie_of_more_than_36_hours_is_refused_as_a_clip_is() {
+    let mut long = clip(1, 1, None);
+    long.timescale = 1000;
+    long.video[0].delta = 20 * 3600 * 1000;
+    let file = long.file();
+    let (mut joiner, mut payload) = (Joiner::new(None), Vec::new());
+    let starts = fragments(&read(&file), 0, false);
+    add(&mut joiner, &file, &starts, &mut payload, &[usize::MAX]);
+    let selection = Selection {
+        fragments: &starts,
+        end: 1,
+    };
+    let again = joiner.begin(read(&file), &selection);
+    assert!(
+        matches!(again, Err(Mp4Error::Unsupported { .. })),
+        "{:?}",
+        again.map(|recipe| recipe.len())
+    );
+    finish(joiner, &payload);
+}

@@ -292,6 +292,62 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    /// Every picture stands where its own clip has it, and every frame of sound is in one of the parts or counted.
+    #[test]
+    fn what_was_joined_and_split_again_has_every_sample(clips in prop::collection::vec(clip(), 1..6).prop_map(named)) {
+        let joined = join(&clips);
+        let tables = read(&joined.bytes);
+        let seconds = |file: &File| -> Vec<(i64, Vec<u8>)> {
+            let scale = 90_000 * 64 / i64::from(file.tables.video().timescale());
+            let pictures = file.pictures();
+            let first = pictures.iter().map(|picture| picture.at).min().expect("pictures");
+            pictures.into_iter().map(|picture| ((picture.at - first) * scale, picture.bytes)).collect()
+        };
+        // Silence is another each time, and what is heard before the first picture or after the last has no place.
+        let heard = |file: &File| -> Vec<Vec<u8>> {
+            let Some(track) = file.tables.audio() else { return Vec::new() };
+            let (rate, late) = (f64::from(track.timescale()), file.late(track));
+            let shown = file.late(file.tables.video());
+            let end = shown + file.tables.video_end_us() as f64 / 1e6;
+            let sounds = file.sounds().into_iter().filter(|sound| {
+                let at = sound.at as f64 / rate + late;
+                sound.bytes != [0, 0, 0, 7] && at > shown && at + 1024.0 / rate < end
+            });
+            sounds.map(|sound| sound.bytes).collect()
+        };
+        let sounding = |file: &File| -> Vec<Vec<u8>> {
+            let sounds = file.tables.audio().map(|_| file.sounds()).unwrap_or_default();
+            let sounds = sounds.into_iter().map(|sound| sound.bytes);
+            sounds.filter(|bytes| *bytes != [0, 0, 0, 7]).collect()
+        };
+        let (mut first, mut sounds, mut left_out) = (0, Vec::new(), 0);
+        for clip in &clips {
+            let end = first + u32::try_from(clip.video.len()).expect("small");
+            let mut starts = fragments(&tables, 0, false);
+            starts.retain(|start| (first..end).contains(&start.sample));
+            let mut joiner = Joiner::new(None);
+            let selection = Selection { fragments: &starts, end };
+            let recipe = joiner.begin(tables.clone(), &selection).expect("joins");
+            let payload = carry_out(recipe, &joined.bytes, &[usize::MAX]);
+            joiner.commit();
+            let part = finish(joiner, &payload);
+            prop_assert_eq!(seconds(&part), seconds(&join(std::slice::from_ref(clip))));
+            left_out += part.report.audio_samples_left_out;
+            sounds.extend(sounding(&part));
+            first = end;
+        }
+        let lost = heard(&joined).into_iter().filter(|sound| !sounds.contains(sound)).count();
+        prop_assert!(lost as u64 <= left_out, "{} of {} are lost, {} counted", lost, sounds.len(), left_out);
+        let parts = sounds.len();
+        sounds.sort();
+        sounds.dedup();
+        prop_assert_eq!(sounds.len(), parts, "a frame of sound is in two parts");
+    }
+}
+
 /// A frame more of sound than of picture in every clip, or one less: it does not add up.
 #[test]
 fn the_error_does_not_add_up_over_hundreds_of_seams() {
