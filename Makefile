@@ -173,6 +173,20 @@ bench: $(BENCH_VENV)/.complete  ## what an export costs, beside boto3, and what 
 	cargo bench --locked --package clip-export-local --bench export -- \
 		--function "$(CURDIR)/$(FUNCTION)" --python "$(BENCH_VENV)/bin/python" $(BENCH)
 
+# --- Torture -------------------------------------------------------------------------------------
+
+EXPORTS ?= 1000
+MINUTES ?= 60
+.PHONY: torture
+torture: export TORTURE_FUNCTION = $(abspath $(FUNCTION))
+torture: export TORTURE_SEED = $(SEED)
+torture: export TORTURE_CASE = $(CASE)
+torture: export TORTURE_EXPORTS = $(EXPORTS)
+torture: export TORTURE_MINUTES = $(MINUTES)
+torture: judges  ## faults at random, kills and races on the function that ships: SEED=1 EXPORTS=1000 MINUTES=60; CASE=… plays one again
+	cargo build --release --locked --bin clip-export
+	cargo test --quiet --locked --test torture the_storm_is_survived -- --ignored --exact --nocapture
+
 # --- Fuzzing, with the nightly compiler ----------------------------------------------------------
 
 CARGO_FUZZ := $(CACHE)/cargo-fuzz-0.13.2

@@ -81,11 +81,9 @@ impl CallError {
             };
         }
         let response = match error.raw_response() {
-            Some(response)
-                if matches!(error, SdkError::ServiceError(_)) || !response.status().is_success() =>
-            {
-                response
-            }
+            // The SDK calls a 200 that it cannot read, such as one whose body ends early, an error of the
+            // service; only one that has a code is.
+            Some(response) if !response.status().is_success() || error.code().is_some() => response,
             _ => {
                 return Self::NoAnswer {
                     operation,

@@ -1,7 +1,9 @@
 //! Faults on demand, the same for every local service.
 //!
 //! A test scripts which call of which operation goes wrong and how; the service asks once per call and then
-//! misbehaves as told. This module owns the scripts, the call counters and the log; it knows no wire format.
+//! misbehaves as told. A script is about every call of an operation, or only about the calls on some keys, so
+//! that several clients of one service each have faults of their own. This module owns the scripts, the call
+//! counters and the log; it knows no wire format.
 //! A fault that a service cannot express is refused loudly when it is scripted, never ignored.
 
 mod answer;
@@ -111,14 +113,24 @@ struct State {
     scripts: Vec<Script>,
     calls: BTreeMap<String, u64>,
     log: VecDeque<Call>,
+    played: VecDeque<(Call, Fault)>,
 }
 
 #[derive(Debug)]
 struct Script {
     operation: String,
+    /// How the keys begin that it is about; empty for every call, also for those that name no key.
+    keys: String,
     when: When,
     fault: Fault,
     seen: u64,
+}
+
+impl Script {
+    fn is_about(&self, call: &Call) -> bool {
+        let key = call.key.as_deref().unwrap_or_default();
+        self.operation == call.operation && key.starts_with(&self.keys)
+    }
 }
 
 impl Faults {
@@ -138,21 +150,41 @@ impl Faults {
     /// When the service does not know the operation or cannot express the fault on it, and for
     /// `When::Call(0)`: a script that can never play is a mistake in the test.
     pub fn script(&self, operation: &str, when: When, fault: Fault) {
+        self.script_for("", operation, when, fault);
+    }
+
+    /// As [`Faults::script`], but only calls on keys that begin with `keys` are meant, and counted.
+    ///
+    /// # Panics
+    /// As [`Faults::script`].
+    pub fn script_for(&self, keys: &str, operation: &str, when: When, fault: Fault) {
         assert!(when != When::Call(0), "{operation}: calls are counted from 1");
         if let Err(why) = (self.can_express)(operation, &fault) {
             panic!("{operation} cannot go wrong with {fault:?}: {why}");
         }
         self.state().scripts.push(Script {
             operation: operation.to_owned(),
+            keys: keys.to_owned(),
             when,
             fault,
             seen: 0,
         });
     }
 
+    /// Whether the service knows the operation and can express the fault on it.
+    #[must_use]
+    pub fn can_express(&self, operation: &str, fault: &Fault) -> bool {
+        (self.can_express)(operation, fault).is_ok()
+    }
+
     /// Drops every script; counters and log stay.
     pub fn clear(&self) {
         self.state().scripts.clear();
+    }
+
+    /// Drops the scripts that were made for exactly `keys`.
+    pub fn clear_for(&self, keys: &str) {
+        self.state().scripts.retain(|script| script.keys != keys);
     }
 
     /// How often `operation` was called, faults included.
@@ -167,6 +199,12 @@ impl Faults {
         self.state().log.iter().cloned().collect()
     }
 
+    /// Every call that went wrong, in order of arrival, the newest 100,000 of them, and how.
+    #[must_use]
+    pub fn played(&self) -> Vec<(Call, Fault)> {
+        self.state().played.iter().cloned().collect()
+    }
+
     /// For services: notes the call and says how it goes wrong, if it does.
     #[must_use]
     pub fn meet(&self, call: Call) -> Option<Fault> {
@@ -174,7 +212,7 @@ impl Faults {
         *state.calls.entry(call.operation.clone()).or_default() += 1;
         let mut met = None;
         for script in &mut state.scripts {
-            if script.operation != call.operation {
+            if !script.is_about(&call) {
                 continue;
             }
             script.seen += 1;
@@ -185,6 +223,12 @@ impl Faults {
             if plays && met.is_none() {
                 met = Some(script.fault.clone());
             }
+        }
+        if let Some(fault) = &met {
+            if state.played.len() == LOG_LENGTH {
+                state.played.pop_front();
+            }
+            state.played.push_back((call.clone(), fault.clone()));
         }
         if state.log.len() == LOG_LENGTH {
             state.log.pop_front();
@@ -262,6 +306,32 @@ mod tests {
         let _ = faults.meet(part.clone());
         let _ = faults.meet(Call::of("Get"));
         assert_eq!(faults.log(), [part, Call::of("Get")]);
+    }
+
+    #[test]
+    fn a_script_for_some_keys_leaves_the_others_alone() {
+        let faults = faults();
+        let on = |key: &str| Call {
+            key: Some(key.to_owned()),
+            ..Call::of("Get")
+        };
+        faults.script_for("a/", "Get", When::Call(2), Fault::Throttle);
+        assert_eq!(faults.meet(on("a/1")), None);
+        assert_eq!(faults.meet(on("b/1")), None);
+        assert_eq!(faults.meet(Call::of("Get")), None);
+        assert_eq!(faults.meet(on("a/2")), Some(Fault::Throttle));
+        assert_eq!(faults.played(), [(on("a/2"), Fault::Throttle)]);
+        faults.script_for("a/", "Get", When::Every, Fault::Reset);
+        faults.script_for("b/", "Get", When::Every, Fault::Reset);
+        faults.clear_for("a/");
+        assert_eq!(faults.meet(on("a/1")), None);
+        assert_eq!(faults.meet(on("b/1")), Some(Fault::Reset));
+    }
+
+    #[test]
+    fn what_can_be_expressed_can_be_asked_first() {
+        assert!(faults().can_express("Get", &Fault::Reset));
+        assert!(!faults().can_express("Put", &Fault::Reset));
     }
 
     #[test]

@@ -25,6 +25,12 @@ async fn what_happens_once_is_survived() {
         ("GetDataEndpoint", Reset, "front-door"),
         ("GetDataEndpoint", refusal(500, "InternalFailure"), "front-door"),
         ("GetDataEndpoint", HangUp, "front-door"),
+        // Answers that cannot be read.
+        ("GetDataEndpoint", Garbage, "front-door"),
+        ("GetDataEndpoint", EndEarly { after: 10 }, "front-door"),
+        ("GetDataEndpoint", CutBody { after: 10 }, "front-door"),
+        ("ListFragments", Garbage, "front-door"),
+        ("ListFragments", EndEarly { after: 100 }, "front-door"),
         ("GetClip", HangUp, "front-door"),
         ("GetClip", Throttle, "front-door"),
         (
@@ -69,6 +75,13 @@ async fn what_happens_every_time_is_reported() {
             "front-door",
             "AccessDenied",
         ),
+        (
+            "GetDataEndpoint",
+            EndEarly { after: 10 },
+            "front-door",
+            "ServiceUnavailable",
+        ),
+        ("ListFragments", Garbage, "front-door", "ServiceUnavailable"),
         ("GetClip", Throttle, "front-door", "Throttled"),
         (
             "GetClip",

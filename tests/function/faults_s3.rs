@@ -1,7 +1,7 @@
 //! What S3, and the way to it, can do to an export.
 
 use clip_export_local::faults::Fault::{
-    self, AnswerLost, CutBody, ErrorInside200, HangUp, Reset, Stall, Throttle,
+    self, AnswerLost, CutBody, EndEarly, ErrorInside200, Garbage, HangUp, Reset, Stall, Throttle,
 };
 use clip_export_local::faults::When::{Call, Every};
 use serde_json::json;
@@ -57,6 +57,9 @@ async fn what_happens_once_is_survived() {
         ("CreateMultipartUpload", Throttle, MANY),
         ("CreateMultipartUpload", Reset, MANY),
         ("CreateMultipartUpload", AnswerLost, MANY),
+        // Answers that cannot be read: the second one after S3 had made an upload.
+        ("CreateMultipartUpload", Garbage, MANY),
+        ("CreateMultipartUpload", EndEarly { after: 100 }, MANY),
     ] {
         let rig = Rig::start().await;
         let name = format!("{operation} {fault:?}");
@@ -92,6 +95,13 @@ async fn what_happens_every_time_is_reported() {
         ),
         ("CreateMultipartUpload", Throttle, MANY, "Throttled"),
         ("CreateMultipartUpload", AnswerLost, MANY, "ServiceUnavailable"),
+        (
+            "CreateMultipartUpload",
+            EndEarly { after: 100 },
+            MANY,
+            "ServiceUnavailable",
+        ),
+        ("CompleteMultipartUpload", Garbage, MANY, "ServiceUnavailable"),
         ("UploadPart", Throttle, MANY, "Throttled"),
         ("UploadPart", Reset, MANY, "ServiceUnavailable"),
         (
@@ -148,6 +158,15 @@ async fn an_abort_that_fails_for_good_is_in_the_log_and_the_first_error_is_the_a
         log.contains(&left[0].upload_id),
         "the log does not name the upload"
     );
+}
+
+#[tokio::test]
+async fn an_object_whose_completion_is_answered_in_half_is_found() {
+    let rig = Rig::start().await;
+    rig.s3_fault("CompleteMultipartUpload", Call(1), EndEarly { after: 100 });
+    let receipt = rig.receipt(&event(MANY, 20)).await;
+    assert_eq!(receipt["Status"], json!("EXPORTED"));
+    rig.is_lossless(MANY, 20);
 }
 
 #[tokio::test]

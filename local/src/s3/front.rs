@@ -166,9 +166,12 @@ fn name(request: &Request<Incoming>) -> Call {
     // Percent-decoding as in a query, where only the plus sign differs.
     let key = key.replace('+', "%2B");
     let key = form_urlencoded::parse(key.as_bytes()).next();
+    let key = key.map(|(key, _)| key.into_owned()).filter(|_| !in_bucket);
+    // What a listing is about is the beginning of keys.
+    let prefix = query.iter().find(|(name, _)| name == "prefix");
     Call {
         operation: operation.to_owned(),
-        key: key.map(|(key, _)| key.into_owned()).filter(|_| !in_bucket),
+        key: key.or_else(|| prefix.map(|(_, prefix)| prefix.clone())),
         part_number: part.and_then(|(_, number)| number.parse().ok()),
     }
 }

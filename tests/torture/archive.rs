@@ -1,0 +1,192 @@
+//! What has to be in a clip, by the rules of the README and of `GetClip`, told by the archive itself and
+//! without a line of the function's.
+
+use std::collections::BTreeMap;
+
+use clip_export_local::kvs::{Archived, Selector, Server};
+
+use crate::case::{Ask, Boundary};
+
+/// Longest fragment, and how far before a range the one that is running at its start can begin.
+const LONGEST_MS: i64 = 20_000;
+
+/// What one `GetClip` gives at most.
+const CLIP_FRAGMENTS: usize = 200;
+const CLIP_BYTES: usize = 100_000_000;
+
+/// Least time without footage that has to be called a gap, and the least that may be: cameras jitter.
+const GAP_MS: i64 = 600;
+const JITTER_MS: i64 = 100;
+
+/// What a clip may consist of.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    /// Its fragments in the order in which they play, one list for each object.
+    pub(crate) objects: Vec<Vec<Archived>>,
+    /// Copies and overlapping fragments of the range that are not in it.
+    pub(crate) left_out: (usize, usize),
+    /// Time that no fragment shows, in milliseconds since 1970 by the clock of the selector.
+    pub(crate) gaps: Vec<(i64, i64)>,
+}
+
+impl Wanted {
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// The gaps that a receipt has to name, and those that it may.
+    pub(crate) fn named_gaps(&self) -> (usize, usize) {
+        let longer = |than: i64| self.gaps.iter().filter(|(from, to)| to - from > than).count();
+        (longer(GAP_MS), longer(JITTER_MS))
+    }
+}
+
+fn at(ask: &Ask, fragment: &Archived) -> i64 {
+    match ask.selector {
+        Selector::ProducerTimestamp => fragment.producer_start,
+        Selector::ServerTimestamp => fragment.server_start,
+    }
+}
+
+fn archived(kvs: &Server, ask: &Ask, from: i64, to: i64) -> Vec<Archived> {
+    kvs.archived(ask.camera.name, ask.selector, from, to)
+        .unwrap_or_default()
+}
+
+/// What the clip of a request consists of: the first is the rule; where the clocks order fragments
+/// differently, others are as good.
+pub(crate) fn wanted(kvs: &Server, ask: &Ask) -> Vec<Wanted> {
+    let (before_ms, last) = match ask.boundary {
+        Boundary::Fragment => (0, ask.end),
+        Boundary::Cover => (LONGEST_MS + 1000, ask.end),
+        // Playback that is cut to the range shows nothing of what starts at its end.
+        Boundary::Exact => (LONGEST_MS + 1000, ask.end - 1),
+    };
+    let listed = archived(kvs, ask, ask.start - before_ms, last);
+    let (before, inside): (Vec<_>, Vec<_>) = listed
+        .into_iter()
+        .filter(|fragment| at(ask, fragment) <= last)
+        .partition(|fragment| at(ask, fragment) < ask.start);
+    let alone = oldest(inside.clone());
+    let Some(running) = oldest(before).kept.pop() else {
+        return vec![clip(ask, alone)];
+    };
+    let mut both = inside;
+    both.push(running.clone());
+    let with = oldest(both);
+    let is_kept = with.kept.iter().any(|fragment| fragment.number == running.number);
+    let shows_the_start = at(ask, &running) + running.duration_ms > ask.start
+        && !with.kept.iter().any(|fragment| at(ask, fragment) == ask.start);
+    let mut with = with;
+    if !is_kept {
+        // What an older one makes a copy is not of the range, and so not left out of it.
+        with.resent = with.resent.min(alone.resent);
+        with.overlapping = with.overlapping.min(alone.overlapping);
+    }
+    let (with, alone) = (clip(ask, with), clip(ask, alone));
+    let by_server = ask.selector == Selector::ServerTimestamp;
+    match (is_kept && shows_the_start, by_server && ask.camera.bursts) {
+        (true, false) => vec![with],
+        (false, false) => vec![alone],
+        (true, true) => vec![with, alone],
+        (false, true) => vec![alone, with],
+    }
+}
+
+/// What one `GetClip` of the range gives: all that a function has which may not list.
+pub(crate) fn unlisted(kvs: &Server, ask: &Ask) -> Vec<Archived> {
+    let mut fragments = oldest_of_equals(archived(kvs, ask, ask.start, ask.end));
+    let mut left = CLIP_BYTES;
+    fragments.truncate(CLIP_FRAGMENTS);
+    let fits = |fragment: &Archived| {
+        let rest = left.checked_sub(fragment.bytes);
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    let fitting = fragments.iter().map(fits).take_while(|fits| *fits).count();
+    fragments.truncate(fitting);
+    fragments
+}
+
+/// Fragments that count, in the order of their producer timestamps.
+struct Oldest {
+    kept: Vec<Archived>,
+    resent: usize,
+    overlapping: usize,
+}
+
+fn ingested(mut fragments: Vec<Archived>) -> Vec<Archived> {
+    fragments.sort_by(|a, b| (a.server_start, &a.number).cmp(&(b.server_start, &b.number)));
+    fragments
+}
+
+fn oldest_of_equals(fragments: Vec<Archived>) -> Vec<Archived> {
+    let mut kept = BTreeMap::new();
+    for fragment in ingested(fragments) {
+        kept.entry(fragment.producer_start).or_insert(fragment);
+    }
+    kept.into_values().collect()
+}
+
+/// Of fragments with equal producer timestamps the one that was ingested first counts; of those that overlap
+/// the younger is left out if less than half of its time is its own.
+fn oldest(fragments: Vec<Archived>) -> Oldest {
+    let mut kept: Vec<Archived> = Vec::new();
+    let (mut resent, mut overlapping) = (0, 0);
+    for fragment in ingested(fragments) {
+        if kept
+            .iter()
+            .any(|other| other.producer_start == fragment.producer_start)
+        {
+            resent += 1;
+            continue;
+        }
+        let end = |of: &Archived| of.producer_start + of.duration_ms;
+        let shared = kept.iter().map(|other| {
+            let from = other.producer_start.max(fragment.producer_start);
+            (end(other).min(end(&fragment)) - from).max(0)
+        });
+        if shared.sum::<i64>() * 2 > fragment.duration_ms {
+            overlapping += 1;
+        } else {
+            kept.push(fragment);
+        }
+    }
+    kept.sort_by_key(|fragment| fragment.producer_start);
+    Oldest {
+        kept,
+        resent,
+        overlapping,
+    }
+}
+
+fn clip(ask: &Ask, oldest: Oldest) -> Wanted {
+    let gaps = gaps(ask, &oldest.kept);
+    let objects = oldest.kept.chunk_by(|a, b| a.codec == b.codec);
+    Wanted {
+        objects: objects.map(<[Archived]>::to_vec).collect(),
+        left_out: (oldest.resent, oldest.overlapping),
+        gaps,
+    }
+}
+
+fn gaps(ask: &Ask, kept: &[Archived]) -> Vec<(i64, i64)> {
+    let mut gaps = Vec::new();
+    let first = kept.iter().map(|fragment| at(ask, fragment)).min();
+    let last = kept
+        .iter()
+        .map(|fragment| at(ask, fragment) + fragment.duration_ms)
+        .max();
+    let (Some(first), Some(last)) = (first, last) else {
+        return gaps;
+    };
+    gaps.push((ask.start, first));
+    for pair in kept.windows(2) {
+        // Frames follow the producer's clock.
+        let missing = pair[1].producer_start - pair[0].producer_start - pair[0].duration_ms;
+        gaps.push((at(ask, &pair[1]) - missing, at(ask, &pair[1])));
+    }
+    gaps.push((last, ask.end));
+    gaps.retain(|(from, to)| from < to);
+    gaps
+}
