@@ -2,10 +2,10 @@
 
 use super::Job;
 use crate::error::{Error, chain};
-use crate::event::{ExportRequest, Origin};
+use crate::event::{Boundary, ExportRequest, Origin};
 use crate::mp4::{Movie, Scanner};
 use crate::plan::{Answer, Doubt, doubts};
-use crate::receipt::{Account, ClipReceipt, Receipt, Status};
+use crate::receipt::{Account, ClipReceipt, Coverage, Receipt, Status};
 use crate::tally::Stage;
 use crate::upload::{Existing, Pace, Stored};
 
@@ -76,9 +76,15 @@ pub(super) async fn judge(job: &Job<'_>, key: String, existing: Existing) -> Res
             if several {
                 return Account::unknown(vec![Doubt::Numbered]);
             }
-            let known = ExportRequest::coverage_of(existing.metadata()).and_then(Account::of_metadata);
-            known.unwrap_or_else(|| {
-                Account::unknown(doubts_of(request, movie.as_ref(), Some(&existing.stored)))
+            let coverage = ExportRequest::coverage_of(existing.metadata());
+            coverage.and_then(Account::of_metadata).unwrap_or_else(|| {
+                let mut doubts = Vec::new();
+                if coverage == Some(Coverage::Unknown.as_str()) {
+                    doubts.push(Doubt::WasNotListed);
+                    doubts.extend((request.boundary == Boundary::Exact).then_some(Doubt::NotCut));
+                }
+                doubts.extend(doubts_of(request, movie.as_ref(), Some(&existing.stored)));
+                Account::unknown(doubts)
             })
         });
         clips.push(ClipReceipt::new(

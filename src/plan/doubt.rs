@@ -32,6 +32,8 @@ pub struct Answer {
 pub enum Doubt {
     /// The function may not list the stream's fragments, so nothing says what should be in the clip.
     NotListed,
+    /// The clip was there already, and whoever made it had no list.
+    WasNotListed,
     /// Playback should have been cut to the range, and was not, because the clip was not listed.
     NotCut,
     /// The clip was there already, as several objects, and nothing says whether more belong to it.
@@ -66,7 +68,7 @@ impl Doubt {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotListed => "NOT_LISTED",
+            Self::NotListed | Self::WasNotListed => "NOT_LISTED",
             Self::NotCut => "NOT_CUT",
             Self::Numbered => "NUMBERED",
             Self::ListedEmpty => "LISTED_EMPTY",
@@ -84,6 +86,10 @@ impl fmt::Display for Doubt {
             Self::NotListed => f.write_str(
                 "the function may not call ListFragments, so the clip is what one GetClip gave for the \
                  range: without the fragment running at its start, and cut off where GetClip stops",
+            ),
+            Self::WasNotListed => f.write_str(
+                "the clip was there already, and was made without a list of its fragments: it is what one \
+                 GetClip gave for the range, cut off where GetClip stops",
             ),
             Self::NotCut => f.write_str(
                 "playback is not cut to the range, as EXACT asks for: that takes a list of the fragments",

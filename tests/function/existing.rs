@@ -6,7 +6,7 @@ use clip_export_local::faults::{Fault, When};
 use clip_export_local::runtime_api::{Outcome, RuntimeApi};
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, Setup, event, with};
+use crate::rig::{Rig, Setup, event, refused, with};
 
 fn status(receipt: &Value) -> &str {
     receipt["Status"].as_str().expect("a status")
@@ -195,4 +195,23 @@ async fn who_may_not_list_is_told_so() {
     let rig = Setup::default().unlistable().start().await;
     let message = rig.fails(&event("front-door", 10), "AccessDenied").await;
     assert!(message.contains("s3:ListBucket"), "{message}");
+}
+
+/// Made by a function that may not list, and found by the same or another one.
+#[tokio::test]
+async fn a_clip_that_was_made_without_a_list_is_doubted_when_it_is_found() {
+    let rig = Rig::start().await;
+    rig.kvs_fault(
+        "ListFragments",
+        When::Every,
+        refused(403, "AccessDeniedException"),
+    );
+    let wanted = with(event("front-door", 20), json!({"Boundary": "EXACT"}));
+    rig.receipt(&wanted).await;
+    let found = rig.receipt(&wanted).await;
+    assert_eq!(found["Status"], json!("ALREADY_EXPORTED"));
+    assert_eq!(found["Coverage"], json!("UNKNOWN"));
+    let doubts = found["Doubts"].as_array().expect("a list").iter();
+    let codes: Vec<_> = doubts.map(|doubt| &doubt["Code"]).collect();
+    assert_eq!(codes, ["NOT_LISTED", "NOT_CUT"], "{found}");
 }

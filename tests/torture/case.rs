@@ -8,7 +8,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::cameras::{CAMERAS, Camera, FIRST, NOW_MS, SPAN};
-use crate::stack::{BUCKETS, PROFILES, Skies};
+use crate::stack::{BUCKETS, PATIENT, Skies};
 use crate::weather::{Planted, Service, choose, draw, undoing};
 
 /// Which fragments belong to a clip.
@@ -88,7 +88,7 @@ impl Case {
         };
         Self {
             seed,
-            profile: rng.usize(..PROFILES.len()),
+            profile: rng.usize(..PATIENT),
             asks,
             batch,
             live,

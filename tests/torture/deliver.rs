@@ -1,5 +1,6 @@
 //! One case: what is there before, the delivery under faults, and deliveries in calm until all is well.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use clip_export_local::faults::Fault;
@@ -25,6 +26,8 @@ pub(crate) struct Delivery<'a> {
     pub(crate) skies: Skies,
     /// Whether objects are decoded too.
     pub(crate) decode: bool,
+    /// Uploads that were left behind, as the log said.
+    pub(crate) left: HashSet<String>,
 }
 
 impl Delivery<'_> {
@@ -53,7 +56,7 @@ impl Delivery<'_> {
             left: 0,
             deliveries: 1,
         };
-        told.left += self.check(&numbers, &answers, &made, begun, &told.played).await?;
+        self.check(&numbers, &answers, &made, begun, &told.played).await?;
         if let [answer] = &answers[..]
             && answer.is_good()
             && case.asks[0].if_exists != IfExists::Overwrite
@@ -85,7 +88,10 @@ impl Delivery<'_> {
             });
         }
         match open.first() {
-            None => Ok(told),
+            None => {
+                told.left = self.left.len();
+                Ok(told)
+            }
             Some(number) => Err(format!(
                 "in calm, {} times, {} was answered with {answers:?}; expected {:?}",
                 CALM,

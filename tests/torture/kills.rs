@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 use crate::cameras::{CAMERAS, FIRST};
 use crate::case::{Ask, id};
-use crate::stack::{Execution, Worker, World};
+use crate::stack::{Execution, PATIENT, Worker, World};
 use crate::verdict::found;
 
 const LONG: Duration = Duration::from_secs(120);
@@ -68,7 +68,7 @@ pub(crate) async fn kill(world: &Arc<World>, seed: u64, kills: usize) -> Result<
         let ask = |what: &str| Ask::plain(camera, start, start + seconds * 1000, stem(what));
         // Undisturbed, to know how many calls there are to be killed at.
         let before = calls(&worker);
-        let calm = worker.execution(0, false).await;
+        let calm = worker.execution(PATIENT, false).await;
         deliver(&calm, &ask("calm"), number).await?;
         let whole = calls(&worker) - before;
         clear(world, &ask("calm"));
@@ -99,7 +99,7 @@ async fn one(
         ids.sort();
         ids
     };
-    let doomed = worker.execution(0, false).await;
+    let doomed = worker.execution(PATIENT, false).await;
     let before = calls(worker);
     let invoking = doomed
         .runtime
@@ -127,7 +127,7 @@ async fn one(
     found(s3, ask)?.judge(worker.kvs(false), ask, false, None, false)?;
     killed.left += left.len();
     killed.made += usize::from(found_then > 0);
-    let next = worker.execution(0, false).await;
+    let next = worker.execution(PATIENT, false).await;
     let receipt = deliver(&next, ask, number).await?;
     let there = found(s3, ask)?;
     let whole = there.judge(worker.kvs(false), ask, false, Some(&receipt), false)?;

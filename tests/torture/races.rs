@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cameras::{CAMERAS, FIRST};
 use crate::case::{Ask, id};
-use crate::stack::{Execution, Worker, World};
+use crate::stack::{Execution, PATIENT, Worker, World};
 use crate::verdict::found;
 
 const LONG: Duration = Duration::from_secs(300);
@@ -76,7 +76,7 @@ pub(crate) const HEAD: &str = "\
 async fn deliver(worker: &Worker, ask: &Ask, deliveries: usize, same_id: bool) -> Result<Vec<Value>, String> {
     let mut executions: Vec<Execution> = Vec::new();
     for _ in 0..deliveries {
-        executions.push(worker.execution(0, false).await);
+        executions.push(worker.execution(PATIENT, false).await);
     }
     let racing = executions.iter().zip(0u64..).map(|(execution, number)| {
         let id = id("44444444", if same_id { 0 } else { number });

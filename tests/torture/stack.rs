@@ -23,8 +23,18 @@ pub(crate) const BUCKETS: [&str; 3] = ["clips", "evidence", "versions"];
 /// The queue of failed events.
 pub(crate) const FAILED: &str = "failed";
 
-/// Memory in MiB, `CLIP_PART_MIB`, `CLIP_UPLOADS`, `CLIP_STALL_SECONDS`, `CLIP_RETRIES`.
-pub(crate) const PROFILES: [[u32; 5]; 3] = [[256, 5, 4, 2, 3], [128, 5, 1, 1, 1], [512, 8, 8, 2, 4]];
+/// Memory in MiB, `CLIP_PART_MIB`, `CLIP_UPLOADS`, `CLIP_STALL_SECONDS`, `CLIP_RETRIES`. In a storm stalls are
+/// to be over soon, and retries used up at times.
+pub(crate) const PROFILES: [[u32; 5]; 4] = [
+    [256, 5, 4, 2, 3],
+    [128, 5, 1, 1, 1],
+    [512, 8, 8, 2, 4],
+    [256, 5, 4, 20, 6],
+];
+
+/// The function's defaults but for the parts: where nothing goes wrong, that a machine is busy with fifty
+/// processes is not to look as if it did.
+pub(crate) const PATIENT: usize = 3;
 
 /// What all workers share.
 pub(crate) struct World {
