@@ -135,6 +135,21 @@ test-stack: judges $(STACK_VENV)/.complete  ## the template, deployed into Local
 	cargo build --workspace --bins --locked
 	"$(STACK_VENV)/bin/python" -B -m pytest --quiet -p no:cacheprovider tests/stack
 
+# --- Uploads, against S3 as others have made it ---------------------------------------------------
+
+MOTO_VENV := $(CACHE)/moto-$(firstword $(shell cksum <tests/upload/requirements.txt))
+
+$(MOTO_VENV)/.complete:
+	python3 -m venv --clear "$(@D)"
+	"$(@D)/bin/pip" install --quiet --disable-pip-version-check --requirement tests/upload/requirements.txt
+	touch "$@"
+
+.PHONY: test-s3-peers
+test-s3-peers: $(STACK_VENV)/.complete $(MOTO_VENV)/.complete  ## the tests of uploads, against LocalStack's S3 and moto's; says what each does not do as S3 does
+	cargo test --locked --test upload --no-run
+	"$(STACK_VENV)/bin/python" -B tests/upload/peers.py "$(MOTO_VENV)/bin/moto_server" \
+		cargo test --quiet --locked --test upload -- --test-threads=4
+
 # --- Measurements --------------------------------------------------------------------------------
 
 BENCH_VENV := $(CACHE)/bench-$(firstword $(shell cksum <benches/requirements.txt))
