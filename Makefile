@@ -28,6 +28,7 @@ local:  ## keeps the services on loopback running and prints the environment tha
 test: export JUDGE_PYTHON = $(JUDGE_VENV)/bin/python
 test: judges test-statemachine test-stack  ## every test
 	cargo test --workspace --locked
+	@$(MAKE) --no-print-directory fuzz-smoke
 
 # The judges of every MP4 that the tests make: ffmpeg, Chromium, and MediaInfo from PyPI.
 .PHONY: judges
@@ -177,14 +178,24 @@ $(CARGO_FUZZ)/bin/cargo-fuzz:
 	cargo install --quiet --locked --root "$(CARGO_FUZZ)" --version 0.13.2 cargo-fuzz
 
 SECONDS ?= 30
-FUZZ_TARGETS := event join key_template scanner tables
+FUZZ_TARGETS := alarm_streams event fragments join key_template scanner tables
 .PHONY: fuzz $(FUZZ_TARGETS:%=fuzz-%)
-fuzz: $(FUZZ_TARGETS:%=fuzz-%)  ## no bytes from outside break a parser; SECONDS=30 for each of them
+fuzz: $(FUZZ_TARGETS:%=fuzz-%)  ## no bytes from outside break a parser or a plan; SECONDS=30 for each of them
 
+fuzz-alarm_streams: SEEDS := fuzz/seeds/alarm_streams
 fuzz-event: SEEDS := events
+fuzz-fragments: SEEDS := fuzz/seeds/fragments
+fuzz-key_template: SEEDS := fuzz/seeds/key_template
 fuzz-join fuzz-scanner fuzz-tables: SEEDS := fuzz/seeds/scanner
 # A moov may have 16 MiB; what keeps more than a few of those has lost its bounds.
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(CARGO_FUZZ)/bin/cargo-fuzz
 	mkdir -p fuzz/corpus/$*
 	PATH="$(CARGO_FUZZ)/bin:$$PATH" cargo +nightly fuzz run $* fuzz/corpus/$* $(SEEDS) -- \
 		-dict=fuzz/names.dict -max_total_time=$(SECONDS) -max_len=8192 -timeout=5 -malloc_limit_mb=64
+
+SMOKE ?= 20
+.PHONY: fuzz-smoke
+fuzz-smoke:  ## SMOKE=20 seconds of each fuzz target, where there is a nightly compiler
+	@if cargo +nightly --version >/dev/null 2>&1; \
+	then $(MAKE) --no-print-directory fuzz SECONDS=$(SMOKE); \
+	else echo "SKIPPED fuzz-smoke: there is no nightly compiler (rustup toolchain install nightly --profile minimal)"; fi
