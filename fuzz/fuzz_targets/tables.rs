@@ -22,8 +22,14 @@ fuzz_target!(|input: &[u8]| {
     let (samples, end) = (tables.video_samples(), tables.video_end_us());
     let mut last = None;
     for sync in tables.video_sync_samples().take(10_000) {
-        assert!(sync.number < samples && sync.at_us <= end, "{sync:?} of {samples}");
-        assert!(last.is_none_or(|last| last < sync.number), "{sync:?} after {last:?}");
+        assert!(
+            sync.number < samples && sync.at_us <= end,
+            "{sync:?} of {samples}"
+        );
+        assert!(
+            last.is_none_or(|last| last < sync.number),
+            "{sync:?} after {last:?}"
+        );
         last = Some(sync.number);
     }
     assert!(samples > 0 && tables.picture_us(samples - 1).is_some());

@@ -1,5 +1,5 @@
 //! Uploads whose head comes last, against S3 on loopback through the real SDK: what goes up, in which
-//! calls, and what is left when they end early.
+//! calls, and what is left when they end early. `make test-s3-peers` runs them against other S3s too.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -9,5 +9,7 @@
 )]
 
 mod faults;
+mod peer;
 mod rig;
+mod rules;
 mod sealing;

@@ -1,4 +1,4 @@
-//! S3 on loopback, and uploads into it through the real SDK.
+//! S3, and uploads into it through the real SDK: the one on loopback, or the peer that `S3_PEER` names.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,38 +20,91 @@ use clip_export::tally::Tally;
 use clip_export::upload::{Head, Store, Target, Upload};
 use clip_export::walls::Walls;
 use clip_export_local::http::Authority;
-use clip_export_local::s3::{self, Bucket, StoredObject};
+use clip_export_local::s3::{self, Bucket};
+
+use crate::peer::{self, LIST_PARTS, Object, lacks};
 
 pub(crate) const MIB: usize = 1 << 20;
 
 /// Bytes of a part: the least that S3 takes.
 pub(crate) const PART: usize = 5 * MIB;
 
+/// How a rig differs from the usual one.
+pub(crate) struct Setup {
+    /// Parts on their way at a time: one, so that the order of the calls is known.
+    pub(crate) uploads: usize,
+    /// Bytes of a part.
+    pub(crate) part: usize,
+    /// Serves over TLS.
+    pub(crate) authority: Option<Authority>,
+    pub(crate) keeping: Keeping,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            uploads: 1,
+            part: PART,
+            authority: None,
+            keeping: Keeping::default(),
+        }
+    }
+}
+
 pub(crate) struct Rig {
-    pub(crate) s3: s3::Server,
+    /// The local S3, whose faults can be scripted; a peer has none.
+    local: Option<s3::Server>,
+    /// Looks at the bucket; what it does is not counted.
+    pub(crate) client: aws_sdk_s3::Client,
+    pub(crate) bucket: String,
     pub(crate) store: Store,
     pub(crate) tally: Tally,
-    /// `x-amz-content-sha256` of each request that carried a part or an object.
-    pub(crate) signed: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<Sent>>>,
     _folder: tempfile::TempDir,
 }
 
+/// A request that carried a part or an object.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    /// The number of the part; none of an object that is a single call.
+    pub(crate) part: Option<u32>,
+    /// `x-amz-content-sha256`
+    pub(crate) sha256: String,
+}
+
 impl Rig {
-    /// With one part on its way at a time, so that the order of the calls is known.
     pub(crate) async fn start() -> Self {
-        Self::with(1, None).await
+        Setup::default().start().await
     }
 
     pub(crate) async fn with(uploads: usize, authority: Option<Authority>) -> Self {
+        let setup = Setup {
+            uploads,
+            authority,
+            ..Setup::default()
+        };
+        setup.start().await
+    }
+}
+
+impl Setup {
+    pub(crate) async fn start(self) -> Rig {
         let folder = tempfile::tempdir().expect("a folder");
-        let s3 = s3::Server::start(s3::Options {
-            buckets: vec![Bucket::new("clips")],
-            authority: authority.clone(),
-            ..s3::Options::new(folder.path(), &[])
-        });
-        let s3 = s3.await.expect("S3");
+        let (local, endpoint, bucket) = match peer::peer() {
+            Some(peer) => (None, peer.endpoint.clone(), peer::fresh_bucket()),
+            None => {
+                let s3 = s3::Server::start(s3::Options {
+                    buckets: vec![Bucket::new("clips")],
+                    authority: self.authority.clone(),
+                    ..s3::Options::new(folder.path(), &[])
+                });
+                let s3 = s3.await.expect("S3");
+                let endpoint = s3.endpoint().to_owned();
+                (Some(s3), endpoint, "clips".to_owned())
+            }
+        };
         let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-        let http = match authority {
+        let http = match self.authority {
             None => http.build_https(),
             Some(authority) => {
                 let trust = TrustStore::empty().with_pem_certificate(authority.pem());
@@ -59,17 +112,24 @@ impl Rig {
                 http.tls_context(context.expect("a certificate")).build_https()
             }
         };
-        let signed: Arc<Mutex<Vec<String>>> = Arc::default();
-        let seen = Arc::clone(&signed);
+        let seen: Arc<Mutex<Vec<Sent>>> = Arc::default();
+        let noted = Arc::clone(&seen);
+        let (unseen, http) = (http.clone(), http);
         let http = http_client_fn(move |settings, components| {
-            SharedHttpConnector::new(Seen(http.http_connector(settings, components), Arc::clone(&seen)))
+            SharedHttpConnector::new(Seen(
+                http.http_connector(settings, components),
+                Arc::clone(&noted),
+            ))
         });
         let sdk = SdkConfig::builder()
             .behavior_version(aws_config::BehaviorVersion::latest())
-            .endpoint_url(s3.endpoint())
+            .endpoint_url(endpoint)
             .region(Region::new(s3::REGION))
             .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
-                Credentials::new(s3::ACCESS_KEY_ID, s3::SECRET_ACCESS_KEY, None, None, "test"),
+                peer::peer().map_or_else(
+                    || Credentials::new(s3::ACCESS_KEY_ID, s3::SECRET_ACCESS_KEY, None, None, "test"),
+                    |_| Credentials::new(clip_export_local::account::ACCOUNT_ID, "any", None, None, "test"),
+                ),
             ))
             .http_client(http)
             .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
@@ -78,25 +138,43 @@ impl Rig {
             .time_source(aws_smithy_async::time::SystemTimeSource::new())
             .build();
         let transfer = Transfer {
-            part_bytes: PART.try_into().expect("not zero"),
-            uploads: uploads.try_into().expect("not zero"),
-            stall: Duration::from_secs(2),
+            part_bytes: self.part.try_into().expect("not zero"),
+            uploads: self.uploads.try_into().expect("not zero"),
+            // A peer has a thread or two.
+            stall: Duration::from_secs(if local.is_some() { 2 } else { 60 }),
             retries: 2,
         };
         let tally = Tally::default();
-        Self {
-            store: Store::new(&sdk, transfer, Keeping::default()).counting(&tally),
-            s3,
+        let looking = aws_sdk_s3::config::Builder::from(&sdk)
+            .force_path_style(true)
+            .http_client(unseen)
+            .build();
+        let rig = Rig {
+            local,
+            client: aws_sdk_s3::Client::from_conf(looking),
+            bucket,
+            store: Store::new(&sdk, transfer, self.keeping).counting(&tally),
             tally,
-            signed,
+            seen,
             _folder: folder,
+        };
+        if rig.local.is_none() {
+            peer::create(&rig.client, &rig.bucket).await;
         }
+        rig
+    }
+}
+
+impl Rig {
+    /// The scripts of the local S3.
+    pub(crate) fn faults(&self) -> &clip_export_local::faults::Faults {
+        &self.local.as_ref().expect("the local S3").faults
     }
 
-    pub(crate) fn target(key: &str) -> Target {
+    pub(crate) fn target(&self, key: &str) -> Target {
         Target {
             destination: Destination {
-                bucket: "clips".to_owned(),
+                bucket: self.bucket.clone(),
                 key: key.to_owned(),
                 tags: Vec::new(),
                 metadata: Vec::new(),
@@ -112,52 +190,120 @@ impl Rig {
 
     /// An upload that waits for its head, with `payload` written in uneven pieces.
     pub(crate) async fn written(&self, key: &str, payload: &Bytes) -> Upload {
-        let mut upload = self.store.upload(Self::target(key));
+        self.written_in(self.target(key), payload, &[777_777]).await
+    }
+
+    /// The same in pieces of these sizes in turn.
+    pub(crate) async fn written_in(&self, target: Target, payload: &Bytes, sizes: &[usize]) -> Upload {
+        let mut upload = self.store.upload(target);
         upload.hold_first();
-        let mut offset = 0;
-        for piece in payload.chunks(777_777) {
+        let (mut offset, mut sizes) = (0, sizes.iter().cycle());
+        while offset < payload.len() {
+            let end = payload.len().min(offset + sizes.next().expect("endless"));
             upload
-                .write(offset, payload.slice_ref(piece))
+                .write(offset as u64, payload.slice(offset..end))
                 .await
                 .expect("a piece is taken");
-            offset += piece.len() as u64;
-            assert_eq!(upload.position(), offset, "payload alone counts");
+            offset = end;
+            assert_eq!(upload.position(), offset as u64, "payload alone counts");
         }
         upload
     }
 
-    pub(crate) fn nothing_is_left(&self, case: &str) {
-        assert_eq!(self.s3.uploads(), [], "{case}");
-        assert_eq!(self.s3.objects("clips"), [""; 0], "{case}");
+    /// The keys of all objects.
+    pub(crate) async fn objects(&self) -> Vec<String> {
+        let listed = self.client.list_objects_v2().bucket(&self.bucket).send().await;
+        let listed = listed.expect("a list");
+        listed
+            .contents()
+            .iter()
+            .filter_map(|object| object.key.clone())
+            .collect()
+    }
+
+    /// The bytes of all parts of each unfinished upload.
+    pub(crate) async fn uploads(&self) -> Vec<u64> {
+        let listed = self
+            .client
+            .list_multipart_uploads()
+            .bucket(&self.bucket)
+            .send()
+            .await;
+        let mut uploads = Vec::new();
+        for upload in listed.expect("a list").uploads() {
+            if lacks(LIST_PARTS) {
+                uploads.push(0);
+                continue;
+            }
+            let parts = self
+                .client
+                .list_parts()
+                .bucket(&self.bucket)
+                .set_key(upload.key.clone())
+                .set_upload_id(upload.upload_id.clone())
+                .send();
+            let parts = parts.await.expect("a list");
+            let bytes = parts.parts().iter().filter_map(|part| part.size);
+            uploads.push(
+                bytes
+                    .map(|bytes| u64::try_from(bytes).expect("not negative"))
+                    .sum(),
+            );
+        }
+        uploads
+    }
+
+    pub(crate) async fn object(&self, key: &str) -> Object {
+        Object::at(&self.client, &self.bucket, key).await
+    }
+
+    pub(crate) async fn nothing_is_left(&self, case: &str) {
+        assert_eq!(self.uploads().await, [0; 0], "{case}");
+        assert_eq!(self.objects().await, [""; 0], "{case}");
     }
 
     /// That the object is `head` and `payload`, and that S3's checksum says so too.
-    pub(crate) fn is_whole(&self, key: &str, head: &Moov, payload: &[u8], case: &str) -> StoredObject {
-        assert_eq!(self.s3.uploads(), [], "{case}");
-        let object = self.s3.object("clips", key).expect("an object");
+    pub(crate) async fn is_whole(&self, key: &str, head: &Moov, payload: &[u8], case: &str) -> Object {
+        assert_eq!(self.uploads().await, [0; 0], "{case}");
+        let object = self.object(key).await;
         let mut expected = head.whole();
         expected.extend_from_slice(payload);
-        let stored = std::fs::read(&object.path).expect("the object's file");
-        assert!(stored == expected, "{case}: other bytes");
+        assert!(object.bytes == expected, "{case}: other bytes");
         object
+    }
+
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.seen.lock().expect("sound").clone()
     }
 
     /// Numbers of the parts that were sent, in the order of their calls.
     pub(crate) fn part_calls(&self) -> Vec<u32> {
-        let log = self.s3.faults.log();
-        log.iter().filter_map(|call| call.part_number).collect()
+        self.sent().iter().filter_map(|sent| sent.part).collect()
+    }
+
+    /// How often a whole object was sent.
+    pub(crate) fn puts(&self) -> usize {
+        self.sent().iter().filter(|sent| sent.part.is_none()).count()
     }
 }
 
 /// A connection on which the requests are looked at.
 #[derive(Debug)]
-struct Seen(SharedHttpConnector, Arc<Mutex<Vec<String>>>);
+struct Seen(SharedHttpConnector, Arc<Mutex<Vec<Sent>>>);
 
 impl HttpConnector for Seen {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if request.method() == "PUT" {
-            let sha256 = request.headers().get("x-amz-content-sha256").unwrap_or_default();
-            self.1.lock().expect("sound").push(sha256.to_owned());
+            let (_, number) = request.uri().split_once("partNumber=").unzip();
+            let number = number.and_then(|number| number.split('&').next());
+            self.1.lock().expect("sound").push(Sent {
+                part: number.map(|number| number.parse().expect("a number")),
+                sha256: request
+                    .headers()
+                    .get("x-amz-content-sha256")
+                    .unwrap_or_default()
+                    .to_owned(),
+            });
         }
         self.0.call(request)
     }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::peer::{self, CRC64NVME, LIST_PARTS, lacks};
+use crate::rig::{MIB, Moov, PART, Rig, Sent, payload};
 use clip_export::upload::{Completes, UploadError};
 use clip_export_local::http::Authority;
-use rig::{MIB, Moov, PART, Rig, payload};
-
-use crate::rig;
 
 /// Lengths at which the calls differ, over plain HTTP (where bodies are signed) and over TLS.
 #[tokio::test]
@@ -29,7 +28,7 @@ async fn a_head_stands_before_what_was_written_before_it() {
         (12 * MIB, 2 * PART + 1, &[2, 3, 1]),
         (500, 13 * MIB, &[2, 3, 1]),
     ] {
-        for authority in [None, Some(authority.clone())] {
+        for authority in peer::with_tls(&authority) {
             let case = format!("head {head}, media {media}, TLS {}", authority.is_some());
             let rig = Rig::with(1, authority).await;
             let (head, media) = (Arc::new(Moov::of(head)), payload(media));
@@ -39,13 +38,15 @@ async fn a_head_stands_before_what_was_written_before_it() {
                 .await
                 .expect("sealed");
             assert_eq!(upload.position(), media.len() as u64, "{case}");
-            assert_eq!(rig.s3.objects("clips"), [""; 0], "{case}");
+            assert_eq!(rig.objects().await, [""; 0], "{case}");
             let stored = upload.complete().await.expect("an object");
-            let object = rig.is_whole("a.mp4", &head, &media, &case);
-            assert_eq!(stored.size_bytes, object.size, "{case}");
-            assert_eq!(stored.checksum_crc64nvme, Some(object.crc64nvme), "{case}");
+            let object = rig.is_whole("a.mp4", &head, &media, &case).await;
+            assert_eq!(stored.size_bytes, object.bytes.len() as u64, "{case}");
+            if !lacks(CRC64NVME) {
+                assert_eq!(stored.checksum_crc64nvme, object.crc64nvme, "{case}");
+            }
             assert_eq!(rig.part_calls(), sent, "{case}");
-            assert_eq!(rig.s3.calls("PutObject"), u64::from(sent.is_empty()), "{case}");
+            assert_eq!(rig.puts(), usize::from(sent.is_empty()), "{case}");
             assert_eq!(rig.tally.retries(), 0, "{case}");
         }
     }
@@ -55,7 +56,7 @@ async fn a_head_stands_before_what_was_written_before_it() {
 #[tokio::test]
 async fn bodies_are_signed_over_plain_http_alone() {
     let authority = Authority::new().expect("an authority");
-    for authority in [None, Some(authority)] {
+    for authority in peer::with_tls(&authority) {
         let plain = authority.is_none();
         let rig = Rig::with(1, authority).await;
         for (key, media) in [("a.mp4", 100), ("b.mp4", PART + 1)] {
@@ -66,9 +67,9 @@ async fn bodies_are_signed_over_plain_http_alone() {
                 .expect("sealed");
             upload.complete().await.expect("an object");
         }
-        let signed = rig.signed.lock().expect("sound").clone();
-        assert_eq!(signed.len(), 3, "an object and two parts");
-        for sha256 in signed {
+        let sent = rig.sent();
+        assert_eq!(sent.len(), 3, "an object and two parts");
+        for Sent { sha256, .. } in sent {
             assert_eq!(
                 sha256 != "UNSIGNED-PAYLOAD" && sha256.len() == 64,
                 plain,
@@ -88,7 +89,7 @@ async fn parts_that_overtake_each_other_make_the_same_object() {
         .await
         .expect("sealed");
     upload.complete().await.expect("an object");
-    rig.is_whole("a.mp4", &head, &media, "four at once");
+    rig.is_whole("a.mp4", &head, &media, "four at once").await;
 }
 
 /// Whatever can fail has happened before the first of several objects is there.
@@ -107,23 +108,24 @@ async fn objects_that_wait_for_each_other_are_sent_and_not_seen() {
             .expect("sealed");
         uploads.push((key, head, media, upload));
     }
-    assert_eq!(rig.s3.objects("clips"), [""; 0]);
-    let sizes: Vec<u64> = rig.s3.uploads().iter().map(parts_bytes).collect();
+    assert_eq!(rig.objects().await, [""; 0]);
     let expected: Vec<u64> = lengths
         .iter()
         .map(|(head, media)| (head + media) as u64)
         .collect();
-    assert_eq!(sorted(sizes), sorted(expected), "every byte is there already");
+    if !lacks(LIST_PARTS) {
+        assert_eq!(
+            sorted(rig.uploads().await),
+            sorted(expected),
+            "every byte is there already"
+        );
+    }
     for (_, _, _, upload) in &mut uploads {
         upload.complete().await.expect("an object");
     }
     for (key, head, media, _) in &uploads {
-        rig.is_whole(key, head, media, key);
+        rig.is_whole(key, head, media, key).await;
     }
-}
-
-fn parts_bytes(upload: &clip_export_local::s3::OpenUpload) -> u64 {
-    upload.parts.iter().map(|(_, bytes)| bytes).sum()
 }
 
 fn sorted(mut numbers: Vec<u64>) -> Vec<u64> {
@@ -145,7 +147,7 @@ async fn a_sealed_upload_that_is_abandoned_leaves_nothing() {
             .await
             .expect("sealed");
         upload.abandon().await.expect("abandoned");
-        rig.nothing_is_left(&format!("{completes:?}"));
+        rig.nothing_is_left(&format!("{completes:?}")).await;
         assert!(!upload.may_have_landed());
     }
 }
@@ -156,7 +158,7 @@ async fn an_upload_that_holds_its_first_part_back_is_abandoned_like_any_other() 
         let rig = Rig::start().await;
         let mut upload = rig.written("a.mp4", &payload(media)).await;
         upload.abandon().await.expect("abandoned");
-        rig.nothing_is_left("not sealed");
+        rig.nothing_is_left("not sealed").await;
     }
 }
 
@@ -173,7 +175,7 @@ async fn a_head_is_never_in_memory() {
     let most = head.most_in_memory();
     assert!(most < 2 * MIB, "{most} bytes");
     upload.complete().await.expect("an object");
-    rig.is_whole("a.mp4", &head, &media, "a large head");
+    rig.is_whole("a.mp4", &head, &media, "a large head").await;
 }
 
 #[tokio::test]
@@ -195,7 +197,7 @@ async fn steps_out_of_their_order_make_no_object() {
     let late = upload.write(10, payload(1)).await;
     assert!(matches!(late, Err(UploadError::OutOfOrder { .. })), "{late:?}");
 
-    let mut upload = rig.store.upload(Rig::target("b.mp4"));
+    let mut upload = rig.store.upload(rig.target("b.mp4"));
     upload.write(0, payload(10)).await.expect("a piece is taken");
     upload.hold_first();
     let never_held = upload.seal(head, Completes::AtOnce).await;
@@ -203,7 +205,7 @@ async fn steps_out_of_their_order_make_no_object() {
         matches!(never_held, Err(UploadError::OutOfOrder { .. })),
         "{never_held:?}"
     );
-    rig.nothing_is_left("out of order");
+    rig.nothing_is_left("out of order").await;
 }
 
 #[tokio::test]
@@ -227,14 +229,15 @@ async fn a_head_of_another_length_than_it_says_is_not_sent() {
             "{completed:?}"
         );
         upload.abandon().await.expect("abandoned");
-        rig.nothing_is_left("a wrong head");
+        rig.nothing_is_left("a wrong head").await;
     }
 }
 
 #[tokio::test]
 async fn a_target_takes_another_key_and_further_metadata() {
     let rig = Rig::start().await;
-    let target = Rig::target("a.mp4")
+    let target = rig
+        .target("a.mp4")
         .with_key("a-2.mp4".to_owned())
         .with_metadata([("clip-run".to_owned(), "2".to_owned())]);
     let mut upload = rig.store.upload(target);
@@ -245,7 +248,7 @@ async fn a_target_takes_another_key_and_further_metadata() {
         .await
         .expect("sealed");
     upload.complete().await.expect("an object");
-    let object = rig.s3.object("clips", "a-2.mp4").expect("an object");
+    let object = rig.object("a-2.mp4").await;
     let metadata: Vec<_> = object
         .metadata
         .iter()
