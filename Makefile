@@ -186,15 +186,31 @@ $(BENCH_VENV)/.complete:
 	"$(@D)/bin/pip" install --quiet --disable-pip-version-check --requirement benches/requirements.txt
 	touch "$@"
 
+BENCH_NODE := $(CACHE)/bench-node-$(firstword $(shell cksum <benches/package.json))
+
+$(BENCH_NODE)/.complete:
+	@command -v npm >/dev/null || { echo "Install node and npm: one of those that are measured runs on them."; exit 1; }
+	mkdir -p "$(@D)" && cp benches/package.json "$(@D)"
+	npm install --prefix "$(@D)" --silent --no-audit --no-fund --no-package-lock --ignore-scripts
+	touch "$@"
+
 # The day first: for a benchmark of its package cargo builds the function too, unoptimised at the link,
 # and puts it where the release goes.
+BENCH_OUT := $(CURDIR)/out/bench
 .PHONY: bench
-bench: $(BENCH_VENV)/.complete  ## what an export costs, beside boto3, and what joining a day costs; BENCH=--assert fails where a target is missed
-	@command -v ffmpeg >/dev/null || { echo "Install ffmpeg: what long clips are measured beside joins with it."; exit 1; }
-	cargo bench --locked --package clip-export --bench day -- $(BENCH)
+bench: $(BENCH_VENV)/.complete $(BENCH_NODE)/.complete  ## what an export costs, beside what people use, into out/bench; BENCH=--quick takes two minutes, BENCH=--assert fails where a goal is missed
+	@{ command -v ffmpeg && command -v curl; } >/dev/null || { echo "Install ffmpeg and curl: clips are measured beside them."; exit 1; }
+	mkdir -p "$(BENCH_OUT)"
+	cargo bench --locked --package clip-export --bench day -- --out "$(BENCH_OUT)/day.json"
 	cargo build --release --locked --bin clip-export
 	cargo bench --locked --package clip-export-local --bench export -- \
-		--function "$(CURDIR)/$(FUNCTION)" --python "$(BENCH_VENV)/bin/python" $(BENCH)
+		--function "$(abspath $(FUNCTION))" --python "$(BENCH_VENV)/bin/python" --node-modules "$(BENCH_NODE)/node_modules" \
+		--out "$(BENCH_OUT)/export.json" $(filter-out --assert,$(BENCH))
+	"$(BENCH_VENV)/bin/python" -B benches/report --node-modules "$(BENCH_NODE)/node_modules" $(filter --assert,$(BENCH)) "$(BENCH_OUT)"
+
+.PHONY: bench-keep
+bench-keep:  ## keeps what `make bench` found in benches/results and in the README
+	python3 -B benches/report/keep.py "$(BENCH_OUT)"
 
 # --- Torture -------------------------------------------------------------------------------------
 

@@ -9,12 +9,10 @@ use clip_export_local::runtime_api::{INIT_LIMIT, Outcome as Answer};
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
-use super::report::Cost;
-use super::stack::{BUCKET, Calls, Clip, Stack};
+use super::clip::Clip;
+use super::run::{Run, watch};
+use super::stack::{BUCKET, Stack};
 use super::system;
-
-/// Where the clip goes; each export replaces the one before.
-const KEY: &str = "clip-export.mp4";
 
 /// The memory that the function is told to have, in MiB: the least that Lambda gives.
 const MEMORY_MIB: u32 = 128;
@@ -28,13 +26,9 @@ pub(crate) type Settings = [(&'static str, &'static str)];
 /// What is known of an export beside its cost.
 #[derive(Clone, Debug)]
 pub(crate) struct Export {
-    pub(crate) cost: Cost,
-    /// Bytes that the process gave to disks, from its start on.
-    pub(crate) written: u64,
-    /// What it asked of AWS.
-    pub(crate) calls: Calls,
-    /// How long each stage took, by its name in the metrics and in their order. Stages can overlap.
-    pub(crate) stages: Vec<(String, Duration)>,
+    pub(crate) run: Run,
+    /// How long each stage took in seconds, by its name in the metrics. Stages can overlap.
+    pub(crate) stages: Map<String, Value>,
 }
 
 /// `times` exports, one after the other, by a process that has just started; times are those of the last.
@@ -49,46 +43,46 @@ pub(crate) async fn export(
     let event = json!({
         "StreamName": clip.stream,
         "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": start, "EndTimestamp": end}},
-        "Destination": {"Key": KEY},
+        "Destination": {"Key": "clip.mp4"},
         "IfExists": "OVERWRITE",
     });
     let (process, init) = ready(stack, binary, settings).await?;
     for _ in 1..times {
         invoke(stack, &process, &event).await?;
+        stack.take()?;
     }
-    let idle = process.cpu_time().ok_or("the function has ended")?;
+    let idle = system::cpu(process.pid())?;
     let stack_idle = Stack::cpu()?;
-    let calls_before = stack.calls();
+    let calls = stack.calls();
     let invoked = Instant::now();
-    invoke(stack, &process, &event).await?;
+    let (answer, seen) = watch(stack, process.pid(), invoke(stack, &process, &event)).await;
     let wall = invoked.elapsed();
-    let calls = stack.calls_since(&calls_before);
+    answer?;
     let stack_cpu = Stack::cpu()?.saturating_sub(stack_idle);
-    let process_cpu = process.cpu_time().ok_or("the function has ended")?;
-    let peak_memory = process.peak_memory().ok_or("the function has ended")?;
-    let written = system::written(process.pid())?;
+    let process_cpu = system::cpu(process.pid())?;
+    let started = init.duration_since(process.started());
+    let run = Run {
+        bytes: stack.take()?,
+        wall: (started + wall).as_secs_f64(),
+        cpu: process_cpu.as_secs_f64(),
+        transfer_wall: Some(wall.as_secs_f64()),
+        transfer_cpu: Some(process_cpu.saturating_sub(idle).as_secs_f64()),
+        first_request: seen
+            .first_request
+            .map(|first| (started + first.duration_since(invoked)).as_secs_f64()),
+        peak_memory: process.peak_memory().ok_or("the function has ended")?,
+        written: system::written(process.pid())?,
+        calls: stack.calls_since(&calls),
+        stack_cpu: stack_cpu.as_secs_f64(),
+    };
     let stages = stages(&process, times).await?;
     process.kill().await;
-    let cost = Cost {
-        bytes: stack.size(KEY)?,
-        wall,
-        cpu: process_cpu.saturating_sub(idle),
-        process_wall: init.duration_since(process.started()) + wall,
-        process_cpu,
-        stack_cpu,
-        peak_memory,
-    };
-    Ok(Export {
-        cost,
-        written,
-        calls,
-        stages,
-    })
+    Ok(Export { run, stages })
 }
 
 /// The times in the metrics of the invocation `number`, counted from 1 (CloudWatch's embedded metric format):
 /// the members whose names end with `Time`, in milliseconds, each a number or in a histogram.
-async fn stages(process: &Process, number: usize) -> Outcome<Vec<(String, Duration)>> {
+async fn stages(process: &Process, number: usize) -> Outcome<Map<String, Value>> {
     // The log comes on another way than the answer, and may come later.
     let (mut seen, mut line) = (0, String::new());
     let mut lines = 0..;
@@ -101,7 +95,7 @@ async fn stages(process: &Process, number: usize) -> Outcome<Vec<(String, Durati
     let stages = metrics.iter().filter_map(|(name, value)| {
         let stage = name.strip_suffix("Time")?;
         let milliseconds = value.as_f64().or_else(|| value["Values"][0].as_f64())?;
-        Some((stage.to_owned(), Duration::from_secs_f64(milliseconds / 1e3)))
+        Some((stage.to_owned(), json!(milliseconds / 1e3)))
     });
     Ok(stages.collect())
 }
@@ -127,7 +121,7 @@ async fn ready(stack: &Stack, binary: &Path, settings: &Settings) -> Outcome<(Pr
         .with_bucket(BUCKET)
         // As template.yaml has it.
         .with("MALLOC_MMAP_THRESHOLD_", "4194304");
-    for (name, value) in stack.environment()? {
+    for (name, value) in stack.environment() {
         environment = environment.with(name, value);
     }
     for (name, value) in settings {

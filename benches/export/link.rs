@@ -1,8 +1,8 @@
-//! A network of limited speed between an exporter and the local stack.
+//! A network of limited speed between an exporter and a service of the local stack.
 //!
 //! On loopback the services cost more time than the way to them, and whoever fetches first and sends
 //! afterwards loses nothing by it. Real bytes come and go at the speed of a link, each way on its own; so a
-//! [`Link`] passes connections on unchanged, and all of them together no faster than that.
+//! [`Link`] passes connections on unchanged, and no faster than that: all of them together, or each by itself.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,14 +15,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Bytes that pass at once: some milliseconds of a fast link.
+/// Bytes that pass at once: some milliseconds of a fast link, and a twelfth of a second of a slow one.
 const PIECE: usize = 256 * 1024;
 
 /// Time without bytes that is made up for: timers are late by some milliseconds, which must not make the link
 /// slower than it is.
 const SLACK: Duration = Duration::from_millis(20);
 
-/// One way of a link.
+/// What is how fast, in bytes a second, each way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Speed {
+    /// All connections together.
+    Shared(u32),
+    /// Each connection.
+    PerConnection(u32),
+}
+
+/// One way of a link, or of one of its connections.
 #[derive(Debug)]
 struct Way {
     bytes_per_second: u32,
@@ -51,20 +60,27 @@ impl Way {
     }
 }
 
+/// Up and down.
+type Ways = [Arc<Way>; 2];
+
+fn ways(bytes_per_second: u32) -> Ways {
+    [Way::new(bytes_per_second), Way::new(bytes_per_second)]
+}
+
 /// A link with any number of servers at its far end. Dropping it closes every connection.
 #[derive(Debug)]
 pub(crate) struct Link {
-    up: Arc<Way>,
-    down: Arc<Way>,
+    speed: Speed,
+    shared: Ways,
     accepting: JoinSet<()>,
 }
 
 impl Link {
-    /// A link that passes so many bytes a second, each way.
-    pub(crate) fn new(bytes_per_second: u32) -> Self {
+    pub(crate) fn new(speed: Speed) -> Self {
+        let (Speed::Shared(bytes_per_second) | Speed::PerConnection(bytes_per_second)) = speed;
         Self {
-            up: Way::new(bytes_per_second),
-            down: Way::new(bytes_per_second),
+            speed,
+            shared: ways(bytes_per_second),
             accepting: JoinSet::new(),
         }
     }
@@ -73,14 +89,17 @@ impl Link {
     pub(crate) async fn to(&mut self, server: SocketAddr) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (up, down) = (Arc::clone(&self.up), Arc::clone(&self.down));
+        let (speed, shared) = (self.speed, self.shared.clone());
         self.accepting.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
-                let (up, down) = (Arc::clone(&up), Arc::clone(&down));
+                let ways = match speed {
+                    Speed::Shared(_) => shared.clone(),
+                    Speed::PerConnection(bytes_per_second) => ways(bytes_per_second),
+                };
                 connections.spawn(async move {
                     // What ends a connection at one end ends it at the other: there is nobody else to tell.
-                    let _ = connect(near, server, &up, &down).await;
+                    let _ = connect(near, server, &ways).await;
                 });
                 while connections.try_join_next().is_some() {}
             }
@@ -89,7 +108,7 @@ impl Link {
     }
 }
 
-async fn connect(near: TcpStream, server: SocketAddr, up: &Way, down: &Way) -> io::Result<()> {
+async fn connect(near: TcpStream, server: SocketAddr, [up, down]: &Ways) -> io::Result<()> {
     let far = TcpStream::connect(server).await?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;

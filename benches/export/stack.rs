@@ -1,7 +1,8 @@
-//! The local stack that both exporters talk to, and the clips that they export.
+//! The local stack that every way talks to.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clip_export_local::account::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use clip_export_local::footage::Footage;
@@ -12,101 +13,17 @@ use clip_export_local::runtime_api::RuntimeApi;
 use clip_export_local::s3;
 
 use super::Outcome;
-use super::link::Link;
+use super::clip::{BOULEVARD, BOULEVARD_BITS_PER_SECOND, MOOV_LAST, MOTORWAY_BITS_PER_SECOND};
+use super::link::{Link, Speed};
 
 /// The bucket that clips go to.
 pub(crate) const BUCKET: &str = "clips";
 
-/// `motorway` of the local stack, with `moov` after the media.
-const MOOV_LAST: &str = "motorway-moov-last";
-
-/// Video bit rate of `motorway`.
-const BITS_PER_SECOND: u64 = 4_410_000;
-
-/// A camera whose clips of 200 fragments are nearly as large as `GetClip` makes them. Three hours of it are
-/// 2 GB, which the memory of most machines has room for twice, while S3 makes an object of its parts.
-const BOULEVARD: &str = "boulevard";
-
-/// Video bit rate of [`BOULEVARD`].
-const BOULEVARD_BITS_PER_SECOND: u64 = 1_500_000;
-
-/// Length of the fragments of every camera here.
-const FRAGMENT_SECONDS: u64 = 2;
-
-/// A clip to export.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clip {
-    pub(crate) stream: &'static str,
-    pub(crate) seconds: u64,
-}
-
-impl Clip {
-    /// Nearly the largest clip that is asked for with one `GetClip`: 93 MB, 95 at most.
-    pub(crate) const LARGE: Self = Self::moov_first(168);
-
-    /// Small, middling and large, with `moov` first and last. Even the small ones have room for the 5 MiB that are
-    /// held back for part 1 where `moov` is last, and for two parts more.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::moov_first(30),
-        Self::moov_first(90),
-        Self::LARGE,
-        Self::moov_last(30),
-        Self::moov_last(90),
-        Self::moov_last(168),
-    ];
-
-    /// One `GetClip`, 68 MB.
-    pub(crate) const TWO_MINUTES: Self = Self {
-        stream: "highway",
-        seconds: 2 * 60,
-    };
-
-    /// 340 MB, four `GetClip`s.
-    pub(crate) const TEN_MINUTES: Self = Self {
-        stream: "highway",
-        seconds: 10 * 60,
-    };
-
-    /// 27 `GetClip`s of 200 fragments, small ones and large ones.
-    pub(crate) const THREE_HOURS: [Self; 2] = [
-        Self {
-            stream: "front-door",
-            seconds: 3 * 60 * 60,
-        },
-        Self {
-            stream: BOULEVARD,
-            seconds: 3 * 60 * 60,
-        },
-    ];
-
-    const fn moov_first(seconds: u64) -> Self {
-        Self {
-            stream: "motorway",
-            seconds,
-        }
-    }
-
-    const fn moov_last(seconds: u64) -> Self {
-        Self {
-            stream: MOOV_LAST,
-            seconds,
-        }
-    }
-
-    /// Start and end in seconds since 1970. They begin with a whole hour, and are over for an hour, so that the
-    /// cameras have all of them.
-    pub(crate) fn range(self) -> Outcome<(u64, u64)> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let start = (now / 3600 - 1 - self.seconds.div_ceil(3600)) * 3600;
-        Ok((start, start + self.seconds))
-    }
-
-    /// As [`range`](Self::range), but with the start of the last fragment for an end: both ends of a request
-    /// belong to it, and a fragment starts with the second that ends the range.
-    pub(crate) fn fragment_starts(self) -> Outcome<(u64, u64)> {
-        let (start, end) = self.range()?;
-        Ok((start, end - FRAGMENT_SECONDS))
-    }
+/// What lies between an exporter and the services.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Network {
+    pub(crate) kvs: Option<Speed>,
+    pub(crate) s3: Option<Speed>,
 }
 
 /// How often each operation of AWS was called.
@@ -114,41 +31,25 @@ pub(crate) type Calls = BTreeMap<&'static str, u64>;
 
 /// S3, Kinesis Video Streams and the runtime API.
 pub(crate) struct Stack {
-    pub(crate) s3: s3::Server,
-    pub(crate) kvs: kvs::Server,
+    s3: s3::Server,
+    kvs: kvs::Server,
     pub(crate) runtime: RuntimeApi,
     folder: tempfile::TempDir,
     tls: bool,
-    /// Where S3 and Kinesis Video Streams are found: their own endpoints, or the near end of a link.
-    endpoints: [String; 2],
+    /// Where S3 is found: its own endpoint, or the near end of a link.
+    s3_endpoint: String,
+    /// Where Kinesis Video Streams is found.
+    kvs_endpoint: String,
+    /// The same, but never slowed down.
+    pub(crate) direct_kvs_endpoint: String,
     /// Held for its end: with it go the connections.
-    _link: Option<Link>,
+    _links: Vec<Link>,
 }
 
 impl Stack {
-    /// Starts all of it without the quotas of Kinesis Video Streams, for exports that follow each other faster
-    /// than in life; it and S3 speak TLS if `tls`.
-    pub(crate) async fn start(tls: bool) -> Outcome<Self> {
-        Self::serve(tls, false).await
-    }
-
-    /// As [`start`](Self::start), without TLS and with the quotas.
-    pub(crate) async fn with_quotas() -> Outcome<Self> {
-        Self::serve(false, true).await
-    }
-
-    /// As [`with_quotas`](Self::with_quotas), at the far end of a link.
-    pub(crate) async fn behind(mut link: Link) -> Outcome<Self> {
-        let mut stack = Self::serve(false, true).await?;
-        for endpoint in &mut stack.endpoints {
-            let far = endpoint.strip_prefix("http://").unwrap_or(endpoint).parse()?;
-            *endpoint = format!("http://{}", link.to(far).await?);
-        }
-        stack._link = Some(link);
-        Ok(stack)
-    }
-
-    async fn serve(tls: bool, quotas: bool) -> Outcome<Self> {
+    /// Starts all of it behind a network; S3 and Kinesis Video Streams speak TLS if `tls`. Without `quotas` of Kinesis
+    /// Video Streams exports may follow each other faster than in life.
+    pub(crate) async fn start(tls: bool, network: Network, quotas: bool) -> Outcome<Self> {
         // In memory, where there is such a folder: what a disk takes is the same for everybody, and hides
         // what is measured.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
@@ -157,7 +58,7 @@ impl Stack {
             std::fs::write(folder.path().join("ca.pem"), authority.pem())?;
         }
         let mut streams = kvs::catalogue();
-        let footage = Footage::h264_aac().bulky(BITS_PER_SECOND)?;
+        let footage = Footage::h264_aac().bulky(MOTORWAY_BITS_PER_SECOND)?;
         streams.push(Stream::builder(MOOV_LAST, footage).moov(Moov::Last).build()?);
         let footage = Footage::h264_aac().bulky(BOULEVARD_BITS_PER_SECOND)?;
         streams.push(Stream::builder(BOULEVARD, footage).build()?);
@@ -174,42 +75,53 @@ impl Stack {
             ..s3::Options::new(folder.path().join("s3"), &[BUCKET])
         });
         let (s3, kvs) = (s3.await?, kvs.await?);
-        // By address: boto3 would make the bucket a sub-domain of a name.
-        let endpoints = [s3.endpoint(), kvs.endpoint()].map(|it| it.replace("localhost", "127.0.0.1"));
+        let (s3_link, s3_endpoint) = behind(network.s3, &s3.endpoint()).await?;
+        let (kvs_link, kvs_endpoint) = behind(network.kvs, &kvs.endpoint()).await?;
         Ok(Self {
+            direct_kvs_endpoint: by_address(&kvs.endpoint()),
             s3,
             kvs,
             runtime: RuntimeApi::start().await?,
             folder,
             tls,
-            endpoints,
-            _link: None,
+            s3_endpoint,
+            kvs_endpoint,
+            _links: [s3_link, kvs_link].into_iter().flatten().collect(),
         })
     }
 
-    /// `http` or `https`.
-    pub(crate) fn scheme(&self) -> &'static str {
-        if self.tls { "https" } else { "http" }
+    /// Where S3 is.
+    pub(crate) fn s3_endpoint(&self) -> &str {
+        &self.s3_endpoint
     }
 
-    /// The variables by which an AWS SDK finds the stack and trusts it.
-    pub(crate) fn environment(&self) -> Outcome<Vec<(&'static str, String)>> {
-        let [s3, kinesis_video] = self.endpoints.clone();
+    /// Where Kinesis Video Streams is, every stream's data endpoint included.
+    pub(crate) fn kvs_endpoint(&self) -> &str {
+        &self.kvs_endpoint
+    }
+
+    /// The certificates to trust, in PEM, if the stack speaks TLS.
+    pub(crate) fn bundle(&self) -> Option<PathBuf> {
+        self.tls.then(|| self.folder.path().join("ca.pem"))
+    }
+
+    /// The variables by which AWS SDKs find the stack and trust it.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let mut variables = vec![
-            ("AWS_ENDPOINT_URL_S3", s3),
-            ("AWS_ENDPOINT_URL_KINESIS_VIDEO", kinesis_video),
+            ("AWS_ENDPOINT_URL_S3", self.s3_endpoint.clone()),
+            ("AWS_ENDPOINT_URL_KINESIS_VIDEO", self.kvs_endpoint.clone()),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+            // JavaScript's SDK reads the first, Python's the second.
+            ("AWS_REGION", REGION.to_owned()),
             ("AWS_DEFAULT_REGION", REGION.to_owned()),
         ];
-        if self.tls {
-            let bundle = self.folder.path().join("ca.pem");
-            let bundle = bundle
-                .to_str()
-                .ok_or("the temporary folder's path is not UTF-8")?;
-            variables.push(("AWS_CA_BUNDLE", bundle.to_owned()));
+        if let Some(bundle) = self.bundle() {
+            let bundle = bundle.display().to_string();
+            variables.push(("AWS_CA_BUNDLE", bundle.clone()));
+            variables.push(("NODE_EXTRA_CA_CERTS", bundle));
         }
-        Ok(variables)
+        variables
     }
 
     /// Processor time of the stack so far, which is this process.
@@ -234,9 +146,40 @@ impl Stack {
         kvs.chain(s3).collect()
     }
 
-    /// Size in bytes of the object that an export has just made; whoever made none has measured nothing.
-    pub(crate) fn size(&self, key: &str) -> Outcome<u64> {
-        let object = self.s3.object(BUCKET, key).ok_or("the export left no object")?;
-        Ok(std::fs::metadata(object.path)?.len())
+    /// How often Kinesis Video Streams was called so far, by whatever operation.
+    pub(crate) fn kvs_calls(&self) -> u64 {
+        kvs::OPERATIONS.iter().map(|name| self.kvs.calls(name)).sum()
     }
+
+    /// Bytes of all objects, which are emptied with it: the next export finds the memory free, and one that makes
+    /// no object cannot pass for the one before.
+    pub(crate) fn take(&self) -> Outcome<u64> {
+        let mut bytes = 0;
+        for key in self.s3.objects(BUCKET) {
+            let object = self.s3.object(BUCKET, &key).ok_or("an object is gone")?;
+            bytes += std::fs::metadata(object.path)?.len();
+            self.s3.put_object(BUCKET, &key, &[], "video/mp4", &[])?;
+        }
+        if bytes == 0 {
+            return Err("the export left no object".into());
+        }
+        Ok(bytes)
+    }
+}
+
+/// By address: boto3 would make the bucket a sub-domain of a name.
+fn by_address(endpoint: &str) -> String {
+    endpoint.replace("localhost", "127.0.0.1")
+}
+
+/// A link to the service at that endpoint, and its near end; without a speed, the service's own.
+async fn behind(speed: Option<Speed>, endpoint: &str) -> Outcome<(Option<Link>, String)> {
+    let endpoint = by_address(endpoint);
+    let Some(speed) = speed else {
+        return Ok((None, endpoint));
+    };
+    let mut link = Link::new(speed);
+    let (scheme, far) = endpoint.split_once("://").ok_or("an endpoint without a scheme")?;
+    let near = link.to(far.parse()?).await?;
+    Ok((Some(link), format!("{scheme}://{near}")))
 }

@@ -1,6 +1,6 @@
 """Puts a long clip into S3 as one would without this function: GetClip by chunks of time, joined by ffmpeg.
 
-    recipe_clip.py STREAM START END BUCKET KEY        (START and END in seconds since 1970)
+    recipe_clip.py STREAM BUCKET KEY START END        (START and END in seconds since 1970)
 
 Nothing here is measured or tuned: it is the script that people write.
 """
@@ -16,7 +16,7 @@ import boto3
 CHUNK_SECONDS = 120
 
 
-def main(stream, start, end, bucket, key):
+def main(stream, bucket, key, start, end):
     kvs = boto3.client("kinesisvideo")
     endpoint = kvs.get_data_endpoint(StreamName=stream, APIName="GET_CLIP")["DataEndpoint"]
     archived = boto3.client("kinesis-video-archived-media", endpoint_url=endpoint)
@@ -50,8 +50,8 @@ def main(stream, start, end, bucket, key):
             + ["-c", "copy", "-movflags", "+faststart", whole],
             check=True,
         )
-        boto3.client("s3").upload_file(whole, bucket, key, ExtraArgs={"ContentType": "video/mp4"})
+        boto3.client("s3").upload_file(whole, bucket, f"{key}.mp4", ExtraArgs={"ContentType": "video/mp4"})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])
+    main(*sys.argv[1:4], float(sys.argv[4]), float(sys.argv[5]))
