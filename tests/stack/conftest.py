@@ -42,7 +42,9 @@ def patient(stack, events):
     end = now + 15
     alarm = events("eventbridge-alarm")
     alarm["detail"]["state"]["timestamp"] = f"{datetime.fromtimestamp(end, UTC):%Y-%m-%dT%H:%M:%S}.000+0000"
+    # Nothing that says when it began: that was a week ago.
     del alarm["detail"]["state"]["reasonData"]
+    del alarm["detail"]["state"]["reason"]
     # Fragments of `glacier` begin at each multiple of 20 s. This range ends in one that goes on for more than
     # MaxWaitSeconds when the function is asked, SettleSeconds later.
     running = now - now % 20 + 21

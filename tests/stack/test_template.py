@@ -137,7 +137,7 @@ def test_only_alarms_of_this_account_may_invoke():
     [permission] = of_type("AWS::Lambda::Permission").values()
     assert permission["Principal"] == "lambda.alarms.cloudwatch.amazonaws.com"
     assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
-    assert re.search(r"\$\{AWS::AccountId\}:alarm:\$\{AlarmNamePrefix\}\*$", permission["SourceArn"]["Sub"])
+    assert re.search(r"\$\{AWS::AccountId\}:alarm:\*$", permission["SourceArn"]["Sub"])
     assert not of_type("AWS::Lambda::Url") and "FunctionUrlConfig" not in RESOURCES["ClipExportFunction"]["Properties"]
 
 
