@@ -54,9 +54,8 @@ fn number(name: &str) -> Option<u64> {
     setting(name).map(|value| value.parse().expect("a number"))
 }
 
-/// Shows what was seen; at last the failures, which there must be none of.
+/// Shows what did not hold.
 fn judge(report: &Report, others: &[String]) {
-    println!("{report}");
     let failures: Vec<_> = report.failures.iter().chain(others).collect();
     for failure in &failures {
         println!("\n--- {failure}");
@@ -73,6 +72,7 @@ async fn a_small_storm_is_survived() {
     };
     let report = storm.blow(&World::start(None).await).await;
     assert!(report.exports() > 10, "{report}");
+    println!("{report}");
     judge(&report, &[]);
 }
 
@@ -101,7 +101,9 @@ async fn the_storm_is_survived() {
         let seed = u64::from_str_radix(&seed, 16).expect("a seed in hexadecimal");
         let report = Mutex::default();
         play(&mut Worker::start(world).await, seed, &report).await;
-        return judge(&report.lock().expect("a report"), &[]);
+        let report = report.lock().expect("a report");
+        println!("{report}");
+        return judge(&report, &[]);
     }
     let storm = Storm {
         seed: number("SEED").unwrap_or_else(|| fastrand::u64(..)),
@@ -110,6 +112,7 @@ async fn the_storm_is_survived() {
     };
     println!("make torture SEED={} EXPORTS={}\n", storm.seed, storm.exports);
     let report = storm.blow(&world).await;
+    println!("{report}");
     let mut failures = Vec::new();
     let mut show = |seen: Result<String, String>| match seen {
         Ok(seen) => println!("{seen}"),
@@ -126,6 +129,5 @@ async fn the_storm_is_survived() {
     for clip in [("front-door", 20), ("highway", 20)] {
         show(races::race(&world, clip, 50).await);
     }
-    println!();
     judge(&report, &failures);
 }

@@ -186,6 +186,19 @@ async fn garbage_is_no_answer_to_anything() {
 }
 
 #[tokio::test]
+async fn a_listing_is_about_the_keys_that_it_asks_for() {
+    let stack = stack().await;
+    let faults = &stack.server.faults;
+    faults.script_for("a/", "ListMultipartUploads", When::Every, Fault::Throttle);
+    let list = |prefix: &str| {
+        let list = stack.client.list_multipart_uploads().bucket("clips");
+        list.prefix(prefix).send()
+    };
+    list("a/clip.mp4").await.unwrap_err();
+    list("b/clip.mp4").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_delayed_call_works_late() {
     let stack = stack().await;
     stack.fails("HeadBucket", Fault::Delay(PATIENCE));
