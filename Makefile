@@ -30,7 +30,6 @@ test: judges test-statemachine test-stack  ## every test
 	cargo test --workspace --locked
 	rm -rf target/rie
 	$(MAKE) rie EVENT=events/minimal.json OUT=target/rie
-	@$(MAKE) --no-print-directory fuzz-smoke
 
 # The judges of every MP4 that the tests make: ffmpeg, Chromium, and MediaInfo from PyPI.
 .PHONY: judges
