@@ -84,7 +84,10 @@ impl Case {
             0 => Duration::from_millis(rng.u64(1200..6000)),
             // An answer that the Runtime API swallowed is waited for until the deadline.
             _ if runtime => Duration::from_secs(15),
-            _ => Duration::from_secs(90),
+            // As long as footage may have to be waited for.
+            _ if live => Duration::from_secs(90),
+            // A completion that S3 never answers is waited for until the deadline.
+            _ => Duration::from_secs(30),
         };
         Self {
             seed,

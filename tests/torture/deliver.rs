@@ -160,7 +160,7 @@ impl Delivery<'_> {
         }
     }
 
-    fn has_runtime_faults(&self) -> bool {
+    pub(crate) fn has_runtime_faults(&self) -> bool {
         self.case
             .planted
             .iter()

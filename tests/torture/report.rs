@@ -58,7 +58,8 @@ pub(crate) struct Report {
     batches: usize,
     deliveries: usize,
     left: usize,
-    slowest: Duration,
+    /// How long a case took, and which.
+    slowest: (Duration, u64),
     pub(crate) took: Duration,
     /// What did not hold, with the command that plays it again.
     pub(crate) failures: Vec<String>,
@@ -74,7 +75,7 @@ impl Report {
     pub(crate) fn add(&mut self, case: &Case, told: Result<Told, String>, took: Duration, log: &[String]) {
         self.cases += 1;
         self.batches += usize::from(case.batch);
-        self.slowest = self.slowest.max(took);
+        self.slowest = self.slowest.max((took, case.seed));
         let told = match told {
             Ok(told) => told,
             Err(error) => {
@@ -141,7 +142,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "\n{} exports in {} deliveries ({} batches), {} faults played, {} uploads left that the log names, \
-             {} failures; {:.0} s, the slowest case {:.0} s.",
+             {} failures; {:.0} s, the slowest case, {:016x}, {:.0} s.",
             self.all.exports,
             self.deliveries,
             self.batches,
@@ -149,7 +150,8 @@ impl fmt::Display for Report {
             self.left,
             self.failures.len(),
             self.took.as_secs_f64(),
-            self.slowest.as_secs_f64()
+            self.slowest.1,
+            self.slowest.0.as_secs_f64()
         )
     }
 }

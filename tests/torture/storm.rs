@@ -77,8 +77,12 @@ pub(crate) async fn play(worker: &mut Worker, seed: u64, report: &Mutex<Report>)
     let begun = Instant::now();
     let told = delivery.run().await;
     let log = delivery.execution.process.lines();
+    // A process whose Runtime API went wrong may be about to end.
+    let is_sound = !delivery.has_runtime_faults();
     let Delivery { execution, .. } = delivery;
-    worker.keep(&case, execution);
+    if is_sound {
+        worker.keep(&case, execution);
+    }
     for ask in &case.asks {
         for bucket in BUCKETS {
             for key in worker.world.s3.objects(bucket) {
