@@ -9,11 +9,27 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import boto3
 
 # A round figure, of which 4.5 Mbit/s stay under the 100 MB at which GetClip stops in silence.
 CHUNK_SECONDS = 120
+
+
+def get_clip(archived, stream, start, end):
+    """GetClip, again after a second where it came too fast for the stream's quota: boto3 does not see to that."""
+    while True:
+        try:
+            return archived.get_clip(
+                StreamName=stream,
+                ClipFragmentSelector={
+                    "FragmentSelectorType": "PRODUCER_TIMESTAMP",
+                    "TimestampRange": {"StartTimestamp": start, "EndTimestamp": end},
+                },
+            )
+        except archived.exceptions.ClientLimitExceededException:
+            time.sleep(1)
 
 
 def main(stream, bucket, key, start, end):
@@ -24,17 +40,8 @@ def main(stream, bucket, key, start, end):
     with tempfile.TemporaryDirectory() as folder:
         chunks = []
         while start < end:
-            clip = archived.get_clip(
-                StreamName=stream,
-                ClipFragmentSelector={
-                    "FragmentSelectorType": "PRODUCER_TIMESTAMP",
-                    # Both ends are included, and boto3 sends whole seconds: one less, or a fragment comes twice.
-                    "TimestampRange": {
-                        "StartTimestamp": start,
-                        "EndTimestamp": min(start + CHUNK_SECONDS, end) - 1,
-                    },
-                },
-            )
+            # Both ends are included, and boto3 sends whole seconds: one less, or a fragment comes twice.
+            clip = get_clip(archived, stream, start, min(start + CHUNK_SECONDS, end) - 1)
             chunks.append(os.path.join(folder, f"{len(chunks):04}.mp4"))
             with open(chunks[-1], "wb") as chunk:
                 for piece in clip["Payload"].iter_chunks(1024 * 1024):

@@ -33,15 +33,46 @@ pub(super) fn oldest_of_each(mut fragments: Vec<Fragment>) -> (Vec<Fragment>, Le
         let by_time = a.producer_ms.cmp(&b.producer_ms);
         by_time.then_with(|| ingestion(a, b))
     });
-    let alone = |pair: &[Fragment]| {
-        pair[0].producer_ms < pair[1].producer_ms && !is_most(overlap(&pair[0], &pair[1]), &pair[1])
-    };
-    if fragments.windows(2).all(alone) {
-        return (fragments, left_out);
-    }
-    fragments.sort_by(ingestion);
-    let mut kept: BTreeMap<i64, Fragment> = BTreeMap::new();
+    // What no other fragment reaches into counts, and what is apart in time is decided apart: of a day in which a few
+    // fragments were sent twice only those few have to be compared.
+    let mut kept = Vec::with_capacity(fragments.len());
+    let mut cluster: Vec<Fragment> = Vec::new();
+    let mut cluster_end = i64::MIN;
     for fragment in fragments {
+        // Equal timestamps belong together even at the end of all time, where nothing lasts.
+        let later = cluster
+            .last()
+            .is_none_or(|last| last.producer_ms < fragment.producer_ms);
+        if later && fragment.producer_ms >= cluster_end {
+            decide(&mut cluster, &mut kept, &mut left_out);
+            cluster_end = i64::MIN;
+        }
+        cluster_end = cluster_end.max(end(&fragment));
+        cluster.push(fragment);
+    }
+    decide(&mut cluster, &mut kept, &mut left_out);
+    (kept, left_out)
+}
+
+/// Moves the fragments of a cluster, which are in the order of their producer timestamps, to where they belong.
+fn decide(cluster: &mut Vec<Fragment>, counting: &mut Vec<Fragment>, left_out: &mut LeftOut) {
+    // A camera that does not rewind sends in the order in which fragments play, and each has only the one before it to
+    // be compared with: no map for those.
+    if cluster.is_sorted_by(|a, b| ingestion(a, b).is_le()) {
+        for fragment in cluster.drain(..) {
+            match counting.last() {
+                Some(last) if last.producer_ms == fragment.producer_ms => left_out.resent.push(fragment),
+                Some(last) if is_most(overlap(last, &fragment), &fragment) => {
+                    left_out.overlapping.push(fragment);
+                }
+                _ => counting.push(fragment),
+            }
+        }
+        return;
+    }
+    cluster.sort_by(ingestion);
+    let mut kept: BTreeMap<i64, Fragment> = BTreeMap::new();
+    for fragment in cluster.drain(..) {
         if kept.contains_key(&fragment.producer_ms) {
             left_out.resent.push(fragment);
             continue;
@@ -61,7 +92,7 @@ pub(super) fn oldest_of_each(mut fragments: Vec<Fragment>) -> (Vec<Fragment>, Le
             kept.insert(fragment.producer_ms, fragment);
         }
     }
-    (kept.into_values().collect(), left_out)
+    counting.extend(kept.into_values());
 }
 
 /// Order of ingestion: by the server's clock, and within a millisecond by number. Numbers are too long
@@ -92,6 +123,8 @@ fn overlap(a: &Fragment, b: &Fragment) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::fragment::tests::fragment;
     use super::*;
 
@@ -141,6 +174,56 @@ mod tests {
         let (kept, left_out) = oldest_of_each(vec![endless(0), endless(1), sent(2000, 2000)]);
         assert_eq!(starts(&kept), [(0, 0)]);
         assert_eq!(starts(&left_out.overlapping), [(1, 1), (2000, 2000)]);
+    }
+
+    #[test]
+    fn copies_at_the_end_of_all_time_are_copies() {
+        let (kept, left_out) = oldest_of_each(vec![sent(i64::MAX, 2), sent(i64::MAX, 1)]);
+        assert_eq!(starts(&kept), [(i64::MAX, 1)]);
+        assert_eq!(starts(&left_out.resent), [(i64::MAX, 2)]);
+    }
+
+    proptest! {
+        /// What is apart in time has no say in what counts: all at once or each by itself is the same.
+        #[test]
+        fn clusters_change_nothing(times in prop::collection::vec((0i64..60, 0i64..9, 0i64..9), 0..40)) {
+            let fragments: Vec<Fragment> = times
+                .into_iter()
+                .enumerate()
+                .map(|(number, (producer_ms, server_ms, length_ms))| Fragment {
+                    number: format!("{number:03}").into(),
+                    producer_ms,
+                    server_ms,
+                    length_ms,
+                    bytes: 0,
+                })
+                .collect();
+            let (mut kept, mut at_once) = (Vec::new(), LeftOut::default());
+            let mut all = fragments.clone();
+            all.sort_by(|a, b| a.producer_ms.cmp(&b.producer_ms).then_with(|| ingestion(a, b)));
+            decide(&mut all, &mut kept, &mut at_once);
+            let (clustered, mut left_out) = oldest_of_each(fragments);
+            prop_assert_eq!(clustered, kept);
+            for some in [&mut left_out.resent, &mut left_out.overlapping, &mut at_once.resent, &mut at_once.overlapping] {
+                some.sort_by(ingestion);
+            }
+            prop_assert_eq!(left_out.resent, at_once.resent);
+            prop_assert_eq!(left_out.overlapping, at_once.overlapping);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_does_not_depend_on_copies_elsewhere() {
+        let shown_by_both = [sent(0, 0), sent(1100, 90), sent(2200, 2)];
+        let with_copies = shown_by_both
+            .iter()
+            .cloned()
+            .chain([sent(60_000, 60), sent(60_000, 95)]);
+        let (alone, left_out) = oldest_of_each(shown_by_both.to_vec());
+        assert_eq!(starts(&alone), [(0, 0), (2200, 2)]);
+        assert_eq!(starts(&left_out.overlapping), [(1100, 90)]);
+        let (kept, _) = oldest_of_each(with_copies.collect());
+        assert_eq!(starts(&kept), [(0, 0), (2200, 2), (60_000, 60)]);
     }
 
     #[test]
