@@ -81,9 +81,15 @@ impl CallError {
             };
         }
         let response = match error.raw_response() {
-            // The SDK calls a 200 that it cannot read, such as one whose body ends early, an error of the
-            // service; only one that has a code is.
-            Some(response) if !response.status().is_success() || error.code().is_some() => response,
+            // An answer that broke off is none, whatever its status: what it would have said is not known, and Kinesis
+            // Video Streams throttles with HTTP 400. The SDK also calls a 200 that it cannot read, such as one whose
+            // body ends early, an error of the service; only one that has a code is.
+            Some(response)
+                if !matches!(error, SdkError::ResponseError(_))
+                    && (!response.status().is_success() || error.code().is_some()) =>
+            {
+                response
+            }
             _ => {
                 return Self::NoAnswer {
                     operation,

@@ -3,16 +3,18 @@
 
 use std::ops::Range;
 
-use super::Job;
 use super::course::Listed;
+use super::incoming::Incoming;
+use super::{Job, breaks_off};
 use crate::backoff::Backoff;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::plan::Planned;
+use crate::retry;
 
 /// The first fragment of `window` that `GetClip` does not take together with those before it.
 /// `window` as a whole was refused.
 ///
-/// Each try is a call whose answer is not read. A camera that changes its codec begins anew, so the
+/// Each try is a call of whose answer only the beginning is read. A camera that changes its codec begins anew, so the
 /// breaks of the window are tried first: then two calls are enough; otherwise as many as it takes to
 /// halve the window down to one fragment, at most eight.
 pub(super) async fn find(
@@ -38,14 +40,32 @@ pub(super) async fn find(
     Ok(found)
 }
 
-/// Whether `GetClip` makes one clip of the fragments `run`.
+/// Whether `GetClip` makes one clip of the fragments `run`: false where their codecs or their tracks differ. Asks for
+/// the clip, which costs as much of the quota as having it, and hangs up when it has begun.
 pub(super) async fn accepts(job: &Job<'_>, listed: &Listed, run: &Range<usize>) -> Result<bool, Error> {
     let Some(range) = listed.plan.range(run) else {
         return Ok(true);
     };
     let mut backoff = Backoff::new(job.transfer.retries);
-    let accepts = job.archive.accepts_clip(&range, Some(run.len()), &mut backoff);
-    accepts.await.map_err(Error::Fetch)
+    loop {
+        let error = match job.archive.get_clip(&range, Some(run.len()), &mut backoff).await {
+            Err(error) if error.is_codec_change() => return Ok(false),
+            Err(error) => return Err(Error::Fetch(error)),
+            // What is no clip says nothing about the fragments.
+            Ok(clip) => match Incoming::new(clip).layout().await {
+                Ok(_) => return Ok(true),
+                Err(error) => error,
+            },
+        };
+        let (walls, tally) = (&job.invocation.walls, job.tally);
+        let (failure, what) = (
+            || chain(&error),
+            "asking again whether the fragments make one clip",
+        );
+        if !breaks_off(&error) || !retry::wait(&mut backoff, walls, tally, failure, Some(run), what).await {
+            return Err(error);
+        }
+    }
 }
 
 /// The search for the longest beginning of a window that is taken.

@@ -40,26 +40,6 @@ impl Archive {
         }
     }
 
-    /// Whether all of `range` goes into one clip: false where the codec parameters or the tracks of
-    /// its fragments differ. Asks for the clip, which costs as much of the quota as having it, and
-    /// hangs up before its body.
-    ///
-    /// # Errors
-    ///
-    /// As [`get_clip`](Self::get_clip), for any other reason.
-    pub async fn accepts_clip(
-        &self,
-        range: &TimeRange,
-        fragments: Option<usize>,
-        backoff: &mut Backoff,
-    ) -> Result<bool, FetchError> {
-        match self.get_clip(range, fragments, backoff).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_codec_change() => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     async fn try_get_clip(&self, range: &TimeRange, fragments: Option<usize>) -> Result<Clip, FetchError> {
         let endpoint = self.kvs.data_endpoint(&self.stream, Api::GetClip).await?;
         let unbuildable = |error| FetchError::unbuildable("GetClip", error);

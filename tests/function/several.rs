@@ -103,6 +103,34 @@ async fn what_was_made_before_a_foreign_object_appeared_is_named() {
     }
 }
 
+/// While it is looked for where the codec changes, an answer is no clip, and the refusal of another breaks off.
+#[tokio::test]
+async fn what_is_no_answer_says_nothing_about_the_codec() {
+    let faults = [
+        (2, Fault::Garbage),
+        (3, Fault::EndEarly { after: 8 }),
+        (1, Fault::CutBody { after: 6 }),
+    ];
+    for (call, fault) in faults {
+        let rig = Rig::start().await;
+        rig.kvs_fault("GetClip", When::Call(call), fault.clone());
+        let wanted = asked(
+            "workshop",
+            "PRODUCER_TIMESTAMP",
+            (TEN - 30) as f64,
+            (TEN + 50) as f64,
+            "COVER",
+        );
+        let receipt = rig.receipt(&wanted).await;
+        assert_eq!(
+            receipt["Clips"].as_array().map(Vec::len),
+            Some(2),
+            "{fault:?}: {receipt}"
+        );
+        assert_eq!(receipt["Retries"], json!(1), "{fault:?}");
+    }
+}
+
 /// The answers to the calls that make the objects get lost, but the objects are there.
 #[tokio::test]
 async fn lost_answers_for_several_objects() {

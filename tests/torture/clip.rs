@@ -20,6 +20,17 @@ const STEP: usize = 12;
 /// Milliseconds by which a duration may be off: a frame of sound, and what is rounded.
 const ROUNDED_MS: f64 = 150.0;
 
+/// How long what is in an object plays.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timing {
+    /// As long as its fragments, with their gaps closed.
+    Closed,
+    /// As `EXACT` says: some of it is not there or not shown.
+    Cut,
+    /// As `GetClip` sent it, which may stretch pictures over gaps.
+    AsSent,
+}
+
 /// A picture as it has to be.
 struct Shown<'a> {
     source: &'a [u8],
@@ -29,15 +40,16 @@ struct Shown<'a> {
 }
 
 /// Compares an object with the fragments that it has to consist of. `receipt` is what was said of it, if it
-/// was; `cut`: whether a request for `EXACT` was carried out.
+/// was.
 pub(crate) fn is_made_of(
     path: &Path,
     stream: &Stream,
     fragments: &[Archived],
     ask: &Ask,
-    cut: bool,
+    timing: Timing,
     receipt: Option<&Value>,
 ) -> Result<(), String> {
+    let cut = timing == Timing::Cut;
     let movie = Movie::read(path)?;
     let mut sources: HashMap<usize, Movie> = HashMap::new();
     for fragment in fragments {
@@ -66,13 +78,18 @@ pub(crate) fn is_made_of(
         return Err("pictures were left out of closed groups".to_owned());
     }
     let lasts: i64 = fragments.iter().map(|fragment| fragment.duration_ms).sum();
+    let most = match (timing, fragments) {
+        (Timing::AsSent, [first, .., last]) => last.producer_start + last.duration_ms - first.producer_start,
+        _ => lasts,
+    };
     let played: f64 = movie
         .pictures
         .iter()
         .map(|picture| picture.end - picture.start)
         .sum();
-    if !cut && (played - lasts as f64).abs() > ROUNDED_MS + fragments.len() as f64 {
-        return Err(format!("plays {played} ms of {lasts} ms"));
+    let rounded = ROUNDED_MS + fragments.len() as f64;
+    if !cut && (played < lasts as f64 - rounded || played > most as f64 + rounded) {
+        return Err(format!("plays {played} ms of {lasts} ms to {most} ms"));
     }
     Ok(())
 }

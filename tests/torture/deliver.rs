@@ -57,6 +57,11 @@ impl Delivery<'_> {
             deliveries: 1,
         };
         self.check(&numbers, &answers, &made, begun, &told.played).await?;
+        if told.played.iter().any(|(of, _)| *of == Service::Runtime) {
+            // It ends, sooner or later: Lambda starts another one.
+            self.execution = self.worker.execution(case.profile, case.live).await;
+            self.skies = self.worker.skies(case.live, &self.execution);
+        }
         if let [answer] = &answers[..]
             && answer.is_good()
             && case.asks[0].if_exists != IfExists::Overwrite

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::archive::{Wanted, unlisted, wanted};
 use crate::case::{Ask, Before, Boundary, FOREIGN, IfExists};
-use crate::clip::is_made_of;
+use crate::clip::{Timing, is_made_of};
 use crate::stack::{BUCKETS, decodes};
 
 /// The closed list, as the README has it.
@@ -108,8 +108,12 @@ impl Found {
             let number = number.ok_or_else(|| format!("{} is an object too many", object.key))?;
             let told = receipt.filter(|receipt| receipt["Status"] == "EXPORTED");
             let told = told.map(|receipt| &receipt["Clips"][number]);
-            let cut = ask.boundary == Boundary::Exact;
-            is_made_of(&object.path, stream, &wanted.objects[number], ask, cut, told)
+            let timing = if ask.boundary == Boundary::Exact {
+                Timing::Cut
+            } else {
+                Timing::Closed
+            };
+            is_made_of(&object.path, stream, &wanted.objects[number], ask, timing, told)
                 .map_err(|error| format!("{}: {error}", object.key))?;
             there += 1;
         }
@@ -138,7 +142,7 @@ impl Found {
         };
         let mut fragments = unlisted(kvs, ask);
         loop {
-            let made = is_made_of(&object.path, stream, &fragments, ask, false, None);
+            let made = is_made_of(&object.path, stream, &fragments, ask, Timing::AsSent, None);
             match made {
                 // What is only just being made had fewer fragments then than it has now.
                 Err(_) if live && fragments.pop().is_some() && !fragments.is_empty() => continue,

@@ -305,8 +305,10 @@ impl State {
                     Some(next) => divider.first_from(align.sound_at(next.start, half)?),
                     None => match cut.end.filter(|_| last) {
                         Some(end) => divider.first_from(align.sound_at(end, Seconds::ZERO.minus(frame)?)?),
+                        // What runs over the end of an answer that was cut short began in it, and the next one does not
+                        // have it; if it has, the mix leaves one of the two out.
                         None if segment.samples.end < video.samples() => {
-                            divider.first_from(align.sound_at(segment.end, half)?)
+                            divider.first_from(align.sound_at(segment.end, Seconds::ZERO)?)
                         }
                         None => divider.first_from(end_of_edit(sound, tables.movie_timescale())?),
                     },

@@ -42,6 +42,46 @@ fn only_what_is_selected_goes_out() {
     );
 }
 
+/// What runs over the end of a fragment began in it, and the next answer, which begins with the next fragment, has none of it.
+#[test]
+fn sound_that_runs_over_the_end_of_a_cut_answer_stays() {
+    let late = |frames| {
+        let mut sound = aac(frames);
+        sound.as_mut().expect("sound").empty_ms = 40;
+        sound
+    };
+    let (cut, rest) = (clip(1, 24, late(15)), clip(2, 16, late(10)));
+    let mut joiner = Joiner::new(None);
+    let file = cut.file();
+    let tables = read(&file);
+    let mut planned = fragments(&tables, 0, false);
+    planned.truncate(2);
+    let selection = Selection {
+        fragments: &planned,
+        end: 16,
+    };
+    let recipe = joiner.begin(tables, &selection).expect("joins");
+    let mut payload = carry_out(recipe, &file, &[usize::MAX]);
+    joiner.commit();
+    let file = rest.file();
+    add(
+        &mut joiner,
+        &file,
+        &fragments(&read(&file), 640, true),
+        &mut payload,
+        &[usize::MAX],
+    );
+    let joined = finish(joiner, &payload);
+    let sounds: Vec<_> = joined.sounds().into_iter().map(|sound| sound.bytes).collect();
+    let first = (0..10).map(|number| cut.sound(number));
+    let wanted: Vec<_> = first.chain((0..10).map(|number| rest.sound(number))).collect();
+    assert_eq!(sounds, wanted);
+    assert_eq!(
+        (joined.report.silent_frames, joined.report.audio_samples_left_out),
+        (0, 0)
+    );
+}
+
 #[test]
 fn a_second_answer_continues_the_first_if_it_is_the_same_media() {
     let (source, mut moved) = (clip(1, 16, aac(10)), clip(1, 16, aac(10)));

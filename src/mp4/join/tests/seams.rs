@@ -336,7 +336,12 @@ proptest! {
             let part = finish(joiner, &payload);
             prop_assert_eq!(seconds(&part), seconds(&join(std::slice::from_ref(clip))));
             left_out += part.report.audio_samples_left_out;
-            sounds.extend(sounding(&part));
+            let mut heard = sounding(&part);
+            // What runs over the place where it was split is in both parts.
+            if heard.first().is_some_and(|sound| sounds.last() == Some(sound)) {
+                heard.remove(0);
+            }
+            sounds.extend(heard);
             first = end;
         }
         let lost = heard(&joined).into_iter().filter(|sound| !sounds.contains(sound)).count();
