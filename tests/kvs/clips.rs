@@ -4,8 +4,6 @@ use std::time::Instant;
 
 use clip_export::kvs::Clip;
 use clip_export::plan::TimeRange;
-use clip_export_local::faults::Fault::Throttle;
-use clip_export_local::faults::When::Call;
 use clip_export_local::kvs::Selector;
 
 use crate::rig::{Rig, after_ten, backoff};
