@@ -138,23 +138,23 @@ async fn a_failure_on_the_way_to_the_failed_queue_is_tried_again() {
     assert_eq!(rig.sqs.messages(FAILED).len(), 1);
 }
 
-/// Three exports fit into 256 MB: all of them ask for their clips before the first has its answer.
+/// Four exports fit into 256 MB: all of them ask for their clips before the first has its answer.
 #[tokio::test]
 async fn exports_run_side_by_side() {
     let rig = Setup::default().with("CLIP_PART_MIB", "8").start().await;
-    for call in 1..=3 {
+    for call in 1..=4 {
         rig.kvs_fault("GetClip", When::Call(call), Fault::Delay(Duration::from_secs(2)));
     }
     let bodies = ["front-door", "gate", "loading-dock", "yard", "barn"].map(clip);
     let event = batch("clips", &bodies);
     let (answer, at_once) = tokio::join!(rig.receipt(&event), async {
-        while rig.kvs.calls("GetClip") < 3 {
+        while rig.kvs.calls("GetClip") < 4 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         (rig.s3.objects("clips").len(), rig.kvs.calls("GetClip"))
     });
     assert_eq!(stay(&answer), [0; 0], "{}", rig.log());
-    assert_eq!(at_once, (0, 3), "three at once, and no more");
+    assert_eq!(at_once, (0, 4), "four at once, and no more");
     assert_eq!(rig.s3.objects("clips").len(), 5);
 }
 
@@ -162,7 +162,7 @@ async fn exports_run_side_by_side() {
 #[tokio::test]
 async fn a_batch_of_long_clips_stays_within_memory() {
     let rig = Setup::default().with("CLIP_PART_MIB", "8").start().await;
-    let bodies: Vec<String> = (0..3)
+    let bodies: Vec<String> = (0..4)
         .map(|minute| {
             let start = crate::rig::TEN + minute * 300;
             json!({"StreamName": "highway", "ClipFragmentSelector": {"TimestampRange":
