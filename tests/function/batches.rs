@@ -5,7 +5,7 @@ use std::time::Duration;
 use clip_export_local::faults::{Fault, When};
 use serde_json::{Value, json};
 
-use crate::rig::{FAILED, Rig, Setup, event, refused, with};
+use crate::rig::{FAILED, Rig, Setup, TEN, event, event_from, refused, with};
 
 /// A batch of the messages `bodies`, the ids of which are their numbers.
 fn batch(queue: &str, bodies: &[String]) -> Value {
@@ -163,12 +163,7 @@ async fn exports_run_side_by_side() {
 async fn a_batch_of_long_clips_stays_within_memory() {
     let rig = Setup::default().with("CLIP_PART_MIB", "8").start().await;
     let bodies: Vec<String> = (0..4)
-        .map(|minute| {
-            let start = crate::rig::TEN + minute * 300;
-            json!({"StreamName": "highway", "ClipFragmentSelector": {"TimestampRange":
-                {"StartTimestamp": start, "EndTimestamp": start + 200}}})
-            .to_string()
-        })
+        .map(|minute| event_from("highway", TEN + minute * 300, 200).to_string())
         .collect();
     let answer = rig.receipt(&batch("clips", &bodies)).await;
     assert_eq!(stay(&answer), [0; 0], "{}", rig.log());
@@ -238,12 +233,7 @@ async fn the_deadline_is_one_for_all() {
 async fn side_by_side_they_read_a_stream_no_faster_than_one() {
     let rig = Setup::default().with("CLIP_RETRIES", "0").start().await;
     let bodies: Vec<String> = (0..3)
-        .map(|hour| {
-            let start = crate::rig::TEN - 7200 * (hour + 1);
-            json!({"StreamName": "front-door", "ClipFragmentSelector": {"TimestampRange":
-                {"StartTimestamp": start, "EndTimestamp": start + 700}}})
-            .to_string()
-        })
+        .map(|hour| event_from("front-door", TEN - 7200 * (hour + 1), 700).to_string())
         .collect();
     let answer = rig.receipt(&batch("clips", &bodies)).await;
     assert_eq!(stay(&answer), [0; 0], "{}", rig.log());
