@@ -84,6 +84,20 @@ async fn every_message_has_its_own_fate() {
         let told = |line: &&String| line.contains("\"ERROR\"") && line.contains(&id(number));
         assert_eq!(log.iter().filter(told).count(), 1, "{number}");
     }
+    // Receipts are nowhere else: the answer has no room for them.
+    let log: Vec<Value> = log
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    for number in [0, 3] {
+        let is_its_end = |line: &&Value| {
+            line["span"]["message_id"] == id(number) && line["fields"]["status"] == "EXPORTED"
+        };
+        let end = log.iter().find(is_its_end).expect("an end");
+        let receipt = end["fields"]["receipt"].as_str().expect("a receipt");
+        let receipt: Value = serde_json::from_str(receipt).expect("JSON");
+        assert_eq!(receipt["Clips"][0]["Bucket"], "clips");
+    }
 }
 
 #[tokio::test]
