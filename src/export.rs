@@ -29,7 +29,7 @@ use crate::error::{Error, chain};
 use crate::event::{Boundary, ExportRequest, IfExists, Origin};
 use crate::kvs::{Archive, FetchError, Kvs};
 use crate::mp4::{self, Mp4Error};
-use crate::plan::MUCH_SKEW_MS;
+use crate::plan::{Fragment, FragmentSelectorType, MUCH_SKEW_MS, TimeRange};
 use crate::receipt::{Account, ClipReceipt, Receipt, Status};
 use crate::retry;
 use crate::tally::Tally;
@@ -93,6 +93,23 @@ impl Job<'_> {
             // Lambda delivers an event again under the same request id: even FAIL means others.
             (Origin::ThisExport, _) | (Origin::SameClip, IfExists::Skip | IfExists::Overwrite) => true,
             (Origin::SameClip, IfExists::Fail) | (Origin::Other, _) => false,
+        }
+    }
+
+    /// The fragments of a range, or why they may not be listed. `doing` is what an error at the deadline says was
+    /// going on.
+    async fn list(
+        &self,
+        range: &TimeRange,
+        selector: FragmentSelectorType,
+        doing: &'static str,
+    ) -> Result<Result<Vec<Fragment>, FetchError>, Error> {
+        let mut backoff = Backoff::new(self.transfer.retries);
+        let most = range.most_fragments();
+        let listing = self.archive.list_fragments(range, selector, most, &mut backoff);
+        match self.invocation.walls.work(doing, listing).await? {
+            Err(error) if !error.is_access_denied() => Err(Error::Fetch(error)),
+            listed => Ok(listed),
         }
     }
 }

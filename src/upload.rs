@@ -16,6 +16,7 @@ mod calls;
 mod content;
 mod error;
 mod first;
+mod landing;
 mod lifetime;
 mod object;
 mod parts;

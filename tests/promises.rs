@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says so and fails"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -106,11 +107,55 @@ fn the_readme_names_every_error_setting_doubt_and_sample() {
             "the template does not set {setting}"
         );
     }
+    let is_code = |word: &String| word.len() > 3 && word.bytes().all(|b| b == b'_' || b.is_ascii_uppercase());
+    let words = quoted(&text("src/plan/doubt.rs"), "");
+    let doubts: BTreeSet<String> = words.into_iter().filter(is_code).collect();
+    assert!(doubts.len() >= 8, "{doubts:?}");
+    for doubt in doubts {
+        let row = |line: &str| line.starts_with('|') && line.contains(&format!("`{doubt}`"));
+        assert!(readme.lines().any(row), "no row for {doubt}");
+    }
     for sample in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("events")).expect("samples") {
         let name = sample.expect("a sample").file_name();
         let name = name.to_string_lossy();
         assert!(readme.contains(&format!("(events/{name})")), "no row for {name}");
     }
+}
+
+/// Of each setting the README names the parameters that the template makes it of, and no other.
+#[test]
+fn the_readme_names_the_parameters_of_each_setting() {
+    let (readme, template) = (text("README.md"), text("template.yaml"));
+    let (_, parameters) = template.split_once("\nParameters:\n").expect("parameters");
+    let (parameters, resources) = parameters.split_once("\nRules:\n").expect("rules");
+    let parameters: Vec<&str> = parameters
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .map(|line| line.trim().trim_end_matches(':'))
+        .collect();
+    assert!(parameters.len() > 30, "{parameters:?}");
+    let code = |cell: &str| -> Vec<String> {
+        let words = cell.split('`').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    };
+    let rows = cells(&readme)
+        .into_iter()
+        .filter(|row| row[0].starts_with(" `CLIP_"));
+    let mut settings = 0;
+    for row in rows {
+        let mut set: Vec<&str> = Vec::new();
+        for setting in code(row[0]) {
+            settings += 1;
+            let value = resources
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(&*format!("{setting}: ")))
+                .expect(&setting);
+            let words = value.split(|letter: char| !letter.is_ascii_alphanumeric());
+            set.extend(words.filter(|word| parameters.contains(word)));
+        }
+        assert_eq!(code(row[3]), set, "{}", row[0]);
+    }
+    assert!(settings >= 15, "{settings} settings");
 }
 
 /// The workflow tries again what may succeed later, and nothing else that the function answers with.

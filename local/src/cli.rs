@@ -1,5 +1,6 @@
 //! The command line: what a person may ask for.
 
+mod messages;
 mod progress;
 mod receipt;
 mod run;
@@ -18,7 +19,8 @@ pub(crate) const HELP: &str = "\
 Kinesis Video Streams, S3, SQS and Lambda on this machine.
 
 clip-local run --function PATH [--out DIR] [--json] [--env NAME=VALUE]... EVENT
-    Runs the function's binary at PATH on the event in the file EVENT and shows its progress and answer.
+    Runs the function's binary at PATH on the event in the file EVENT and shows its progress and answer, and of a
+    batch what became of each message.
     Clips are left in DIR/<bucket>/<key> (DIR is `out` by default); their paths are printed last.
     Ends with status 1 if the function fails, or reports a message of a batch as failed.
     --json  print the answer as the function gave it, and nothing else, to standard output

@@ -101,6 +101,18 @@ impl Call {
 /// Whether a service can express a fault on an operation: `Err` says why not.
 pub type CanExpress = fn(operation: &str, fault: &Fault) -> Result<(), String>;
 
+/// For the [`CanExpress`] of a service that answers with one JSON document: everything but an error inside a 200,
+/// which only S3 has.
+pub(crate) fn all_but_an_error_inside_200(fault: &Fault) -> Result<(), String> {
+    match fault {
+        Fault::ErrorInside200 { .. } => Err("only S3 puts errors into a 200".to_owned()),
+        Fault::Error { status, .. } if !(400..=599).contains(status) => {
+            Err(format!("{status} is no error status"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The scripts, counters and log of one service. Clones share them.
 #[derive(Clone)]
 pub struct Faults {

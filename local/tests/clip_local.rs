@@ -104,6 +104,46 @@ fn a_batch_fails_if_one_of_its_messages_does() {
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), answer);
 }
 
+#[test]
+fn a_batch_tells_of_each_message_what_became_of_it() {
+    let folder = TempDir::new().unwrap();
+    let line =
+        |id: &str, fields: Value| json!({"level": "INFO", "fields": fields, "span": {"message_id": id}});
+    let receipt = json!({"Clips": [{"Bucket": "clips", "Key": "lobby/a.mp4"}]}).to_string();
+    let mut event = json!({
+        "Records": [{"messageId": "m1"}, {"messageId": "m2"}, {"messageId": "m3"}],
+        "Log": [
+            line("m3", json!({"message": "no stream", "error_type": "StreamNotFound"})),
+            line("m1", json!({"message": "done", "status": "EXPORTED", "receipt": receipt})),
+            line("m2", json!({"message": "too much", "error_type": "Throttled"})),
+        ],
+        "Answer": {"batchItemFailures": [{"itemIdentifier": "m2"}]},
+    });
+    let told = "m1  EXPORTED        clips/lobby/a.mp4\n\
+                m2  Throttled       stays in its queue\n\
+                m3  StreamNotFound  is in the queue of failed events\n";
+    let output = run(folder.path(), &event, &[]);
+    let shown = text(&output.stdout);
+    assert!(shown.ends_with(&format!("m2\n\n{told}\n")), "{shown}");
+
+    let output = run(folder.path(), &event, &["--json"]);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&output.stdout).unwrap(),
+        event["Answer"]
+    );
+    assert!(text(&output.stderr).ends_with(told), "{}", text(&output.stderr));
+
+    event["Fail"] = json!({"errorType": "Throttled", "errorMessage": "all of them stay"});
+    let output = run(folder.path(), &event, &[]);
+    let log = text(&output.stderr);
+    assert!(
+        log.contains("all of them stay\nm1  EXPORTED")
+            && log.ends_with("m3  StreamNotFound  stays in its queue\n"),
+        "{log}"
+    );
+    assert_eq!(text(&output.stdout), "");
+}
+
 #[tokio::test]
 async fn a_batch_shows_what_was_written_and_what_can_never_be() {
     let folder = TempDir::new().unwrap();

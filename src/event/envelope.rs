@@ -25,7 +25,11 @@ pub(super) fn read(reader: &mut Reader<'_>, text: &str, defaults: &Defaults) -> 
     let mut path = String::new();
     let mut json = parsed(reader, &path, text)?;
     for _ in 0..MAX_LAYERS {
-        let Some((name, inner)) = under(reader, &path, &json) else {
+        let wrapped = match json.get("Records") {
+            Some(Json::Array(records)) => Some(recorded(reader, &path, records)?),
+            _ => under(&json),
+        };
+        let Some((name, inner)) = wrapped else {
             return asked(reader, &path, &json, defaults);
         };
         path = join(&path, name);
@@ -47,23 +51,26 @@ fn parsed(reader: &mut Reader<'_>, path: &str, text: &str) -> Option<Json> {
         .ok()
 }
 
-/// What an envelope holds, and where; `None` if `json` is none.
-fn under(reader: &mut Reader<'_>, path: &str, json: &Json) -> Option<(&'static str, Inner)> {
-    if let Some(Json::Array(records)) = json.get("Records") {
-        let [record] = &records[..] else {
-            // What is left has no field of a request, and is told so.
-            reader.fault(
-                join(path, "Records"),
-                format!(
-                    "has {} records; SNS sends one, and those of SQS each need messageId, body and eventSource",
-                    records.len()
-                ),
-            );
-            return None;
-        };
-        let message = record.get("Sns")?.text("Message")?;
-        return Some(("Records[0].Sns.Message", Inner::Text(message.to_owned())));
-    }
+/// What the records of an event hold, and where. They can hold nothing but a message of SNS: a batch of SQS is taken
+/// apart before, and is none inside of an envelope.
+fn recorded(reader: &mut Reader<'_>, path: &str, records: &[Json]) -> Option<(&'static str, Inner)> {
+    let fault = if let [record] = records {
+        if let Some(message) = record.get("Sns").and_then(|sns| sns.text("Message")) {
+            return Some(("Records[0].Sns.Message", Inner::Text(message.to_owned())));
+        }
+        "is of neither SQS, whose records need messageId, body and eventSource, nor SNS".to_owned()
+    } else {
+        format!(
+            "has {} records; SNS sends one, and those of SQS each need messageId, body and eventSource",
+            records.len()
+        )
+    };
+    reader.fault(join(path, "Records"), fault);
+    None
+}
+
+/// What an envelope without records holds, and where; `None` if `json` is none.
+fn under(json: &Json) -> Option<(&'static str, Inner)> {
     if json.text("Type") == Some("Notification")
         && json.get("TopicArn").is_some()
         && let Some(message) = json.text("Message")
@@ -86,15 +93,6 @@ fn under(reader: &mut Reader<'_>, path: &str, json: &Json) -> Option<(&'static s
 
 /// What the event asks for, now that nothing is wrapped around it.
 fn asked(reader: &mut Reader<'_>, path: &str, json: &Json, defaults: &Defaults) -> Option<Asked> {
-    if let Some(Json::Array(_)) = json.get("Records") {
-        if !reader.has_faults() {
-            reader.fault(
-                join(path, "Records"),
-                "is of neither SQS, whose records need messageId, body and eventSource, nor SNS",
-            );
-        }
-        return None;
-    }
     if let Some(alarm) = alarm::of_action(path, json).or_else(|| alarm::of_sns(path, json)) {
         return alarm.asked(reader, defaults);
     }

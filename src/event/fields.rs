@@ -29,10 +29,6 @@ impl<'h> Reader<'h> {
         self.faults.push(Fault::new(field, message));
     }
 
-    pub(super) fn has_faults(&self) -> bool {
-        !self.faults.is_empty()
-    }
-
     pub(super) fn into_result<T>(self, value: Option<T>) -> Result<T, Faults> {
         match value {
             Some(value) if self.faults.is_empty() => Ok(value),

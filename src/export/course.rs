@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use super::Job;
 use super::waiting::{Waiting, now_ms};
-use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::event::Boundary;
 use crate::kvs::FetchError;
@@ -179,21 +178,14 @@ async fn present_skew(job: &Job<'_>) -> Result<Option<i64>, Error> {
     Ok(skew_ms)
 }
 
-/// The fragments of a range, or why they may not be listed.
+/// Lists fragments, as a stage of its own.
 async fn list(
     job: &Job<'_>,
     range: &TimeRange,
     selector: FragmentSelectorType,
 ) -> Result<Result<Vec<Fragment>, FetchError>, Error> {
-    let mut backoff = Backoff::new(job.transfer.retries);
-    let most = range.most_fragments();
-    let listing = job.archive.list_fragments(range, selector, most, &mut backoff);
-    let listing = job.tally.timed(Stage::List, listing);
-    let walls = &job.invocation.walls;
-    match walls.work("listing the fragments", listing).await? {
-        Err(error) if !error.is_access_denied() => Err(Error::Fetch(error)),
-        listed => Ok(listed),
-    }
+    let listing = job.list(range, selector, "listing the fragments");
+    job.tally.timed(Stage::List, listing).await
 }
 
 /// Lists the fragments of the range and plans their way.

@@ -10,7 +10,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Job;
-use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::plan::{Edge, Fragment, FragmentSelectorType, INDEX_MS, settled_ms};
 
@@ -97,16 +96,8 @@ impl<'a> Waiting<'a> {
         let Some(range) = Edge::range(self.selector(), self.end_ms, now_ms()) else {
             return Ok(Some(Vec::new()));
         };
-        let mut backoff = Backoff::new(self.job.transfer.retries);
-        let most = range.most_fragments();
-        let archive = &self.job.archive;
-        let listing = archive.list_fragments(&range, self.selector(), most, &mut backoff);
-        let walls = &self.job.invocation.walls;
-        match walls.work("waiting for the footage", listing).await? {
-            Ok(listed) => Ok(Some(listed)),
-            Err(error) if error.is_access_denied() => Ok(None),
-            Err(error) => Err(Error::Fetch(error)),
-        }
+        let looking = self.job.list(&range, self.selector(), "waiting for the footage");
+        Ok(looking.await?.ok())
     }
 
     /// Whether there may be a pause until `moment_ms`; where not, the export makes sense `again_ms`.

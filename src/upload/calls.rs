@@ -9,7 +9,8 @@ use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, ServerSideEncryption};
 
 use super::content::{Content, Digested, Sum};
-use super::parts::{Held, Part};
+use super::landing::Held;
+use super::parts::Part;
 use super::{Store, Target, UploadError};
 use crate::call::CallError;
 

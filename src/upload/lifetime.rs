@@ -6,7 +6,8 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, ServerSideEncryption};
 use tracing::Instrument;
 
-use super::parts::{Creation, Landing, Upload};
+use super::landing::Landing;
+use super::parts::{Creation, Upload};
 use super::{Store, Target, UploadError};
 use crate::backoff::Backoff;
 use crate::call::CallError;

@@ -1,17 +1,17 @@
-//! One object on its way into S3: parts, checksum, and making the object out of them.
+//! One object on its way into S3: what is written becomes parts, and the parts go up.
 
 use std::time::SystemTime;
 
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::Instrument;
 
-use super::calls::{put, put_together, send_part};
+use super::calls::send_part;
 use super::content::{Content, Digested, Sum};
 use super::first::First;
+use super::landing::Landing;
 use super::size::{MAX_PARTS, part_bytes};
-use super::{Store, Stored, Target, UploadError};
+use super::{Store, Target, UploadError};
 
 /// An object on its way.
 ///
@@ -29,7 +29,7 @@ pub struct Upload {
     /// The part that is being filled.
     pub(super) filling: BytesMut,
     pub(super) in_flight: JoinSet<Result<(Part, Content), UploadError>>,
-    sent: Vec<Part>,
+    pub(super) sent: Vec<Part>,
     /// Memory of parts that have been sent, for those to come: allocating megabytes anew for each part
     /// leaves the allocator with holes that no formula bounds.
     pub(super) spare: Vec<BytesMut>,
@@ -59,27 +59,6 @@ pub(super) enum Creation {
     },
     /// Its answer did not come, and nobody has looked yet whether there is an upload.
     Unconfirmed { since: SystemTime },
-}
-
-/// How far the object is from being there.
-#[derive(Debug)]
-pub(super) enum Landing {
-    /// The call that makes it was not sent.
-    NotBegun,
-    /// The call is on its way. It runs by itself, as that of a [`Creation`].
-    Pending(JoinHandle<Result<Held, UploadError>>),
-    /// The call failed; the object may be there all the same.
-    Failed,
-    /// S3 has said that the object is there.
-    Done,
-}
-
-/// What S3 says of an object that it has just made.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) checksum: Option<String>,
-    pub(super) etag: Option<String>,
-    pub(super) version_id: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -138,28 +117,6 @@ impl Upload {
         self.upload_id.as_deref()
     }
 
-    /// Whether the call that makes the object is on its way.
-    #[must_use]
-    pub fn is_landing(&self) -> bool {
-        matches!(self.landing, Landing::Pending(_))
-    }
-
-    /// Whether the object may be there although nobody said so: the call that makes it was sent
-    /// and its answer did not come.
-    #[must_use]
-    pub fn may_have_landed(&self) -> bool {
-        matches!(self.landing, Landing::Pending(_) | Landing::Failed)
-    }
-
-    /// Whether `stored` is, by size and checksum, the object that this upload was to make.
-    #[must_use]
-    pub fn made(&self, stored: &Stored) -> bool {
-        let same = |held: &String| *held == self.sum.base64();
-        self.may_have_landed()
-            && stored.size_bytes == self.size()
-            && stored.checksum_crc64nvme.as_ref().is_none_or(same)
-    }
-
     /// Takes the piece that starts at `offset`. Waits while as many parts are on their way as may
     /// be; memory never grows beyond the formula of this module.
     ///
@@ -190,50 +147,6 @@ impl Upload {
             self.position = self.position.saturating_add(taken.len() as u64);
         }
         Ok(())
-    }
-
-    /// Makes the object out of all that was written, and compares what S3 then holds with what was sent.
-    ///
-    /// # Errors
-    ///
-    /// If a part could not be sent, the upload holds its first part back and is not sealed, or S3
-    /// refuses: [`UploadError::is_taken`] when there is an object at the key.
-    pub async fn complete(&mut self) -> Result<Stored, UploadError> {
-        let whole = self.whole().await?;
-        let (store, target) = (self.store.clone(), self.target.clone());
-        let call = if let Some((content, digested)) = whole {
-            tokio::spawn(put(store, target, content, digested).in_current_span())
-        } else {
-            let parts = self.all_parts().await?;
-            let upload_id = self.upload_id.clone().ok_or_else(|| self.incomplete())?;
-            tokio::spawn(put_together(store, target, upload_id, parts, self.sum).in_current_span())
-        };
-        self.landing = Landing::Pending(call);
-        self.finish().await
-    }
-
-    /// Waits for the call that makes the object.
-    ///
-    /// # Errors
-    ///
-    /// As [`complete`](Self::complete).
-    pub async fn finish(&mut self) -> Result<Stored, UploadError> {
-        let Landing::Pending(call) = &mut self.landing else {
-            return Err(self.incomplete());
-        };
-        let held = call.await.unwrap_or_else(|lost| {
-            Err(UploadError::TaskLost {
-                source: Box::new(lost),
-            })
-        });
-        self.landing = if held.is_ok() {
-            Landing::Done
-        } else {
-            Landing::Failed
-        };
-        let held = held?;
-        self.upload_id = None;
-        self.verified(held)
     }
 
     /// Cuts a part and sends it.
@@ -290,56 +203,8 @@ impl Upload {
         }
     }
 
-    /// The body of an object that goes up in one call.
-    async fn whole(&mut self) -> Result<Option<(Content, Digested)>, UploadError> {
-        match &mut self.first {
-            First::Sealed { whole, .. } => Ok(whole.take()),
-            First::Held(_) => Err(UploadError::OutOfOrder {
-                step: "completed",
-                rule: "after it was sealed",
-            }),
-            First::InOrder if self.parts > 0 => Ok(None),
-            First::InOrder => {
-                let content = Content::InMemory(std::mem::take(&mut self.filling).freeze());
-                let digested = content.digest(self.store.sign_payload).await?;
-                self.sum = digested.sum;
-                Ok(Some((content, digested)))
-            }
-        }
-    }
-
-    /// Sends what is left and waits for all parts; what completes the upload is the proof that none is missing.
-    async fn all_parts(&mut self) -> Result<CompletedMultipartUpload, UploadError> {
-        if !self.filling.is_empty() {
-            self.send_part().await?;
-        }
-        while !self.in_flight.is_empty() {
-            self.arrived().await?;
-        }
-        self.sent.sort_unstable_by_key(|part| part.number);
-        let bytes: u64 = self.sent.iter().map(|part| part.bytes).sum();
-        let consecutive = self
-            .sent
-            .iter()
-            .zip(1..)
-            .all(|(part, number)| part.number == number);
-        if self.sent.len() != self.parts || !consecutive || bytes != self.size() {
-            return Err(self.incomplete());
-        }
-        let parts = self.sent.iter().map(|part| {
-            CompletedPart::builder()
-                .part_number(i32::try_from(part.number).unwrap_or(i32::MAX))
-                .set_e_tag(part.etag.clone())
-                .checksum_crc64_nvme(&part.checksum)
-                .build()
-        });
-        Ok(CompletedMultipartUpload::builder()
-            .set_parts(Some(parts.collect()))
-            .build())
-    }
-
     /// Bytes of the object, as far as it is known.
-    fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.position.saturating_add(self.first.head_bytes())
     }
 
@@ -348,74 +213,5 @@ impl Upload {
             cut: self.parts,
             sent: self.sent.len(),
         }
-    }
-
-    /// S3 has checked the checksum that it was sent; that it holds another is a defect of S3 or of this
-    /// function, and the object is there. It is named in the log, for a person to remove.
-    fn verified(&self, held: Held) -> Result<Stored, UploadError> {
-        let sent = self.sum.base64();
-        match &held.checksum {
-            None => tracing::warn!(sent, "S3 has not said which checksum it holds"),
-            Some(checksum) if *checksum != sent => {
-                let destination = &self.target.destination;
-                tracing::error!(
-                    bucket = destination.bucket,
-                    key = destination.key,
-                    version_id = held.version_id,
-                    "an object with another checksum than was sent is there; remove it"
-                );
-                return Err(UploadError::Evidence {
-                    what: "CRC-64/NVME",
-                    sent,
-                    held: checksum.clone(),
-                });
-            }
-            Some(_) => {}
-        }
-        Ok(Stored {
-            size_bytes: self.size(),
-            etag: held.etag,
-            version_id: held.version_id,
-            checksum_crc64nvme: held.checksum,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What S3 says it holds is believed over what was sent.
-    #[tokio::test]
-    async fn a_checksum_that_differs_is_no_success() {
-        let (sdk, _) = crate::sdk::load(|_| None).await;
-        let config = crate::config::Config::from_variables(|_| None).expect("defaults");
-        let event = r#"{"StreamName": "gate", "Destination": {"Bucket": "clips"}, "ClipFragmentSelector":
-            {"Around": {"Timestamp": 1, "BeforeSeconds": 0, "AfterSeconds": 1}}}"#;
-        let mut defaults = config.defaults.clone();
-        defaults.bucket = Some("clips".to_owned());
-        let Ok(crate::event::Asked::Export(request)) =
-            crate::event::Asked::read(event, &defaults, &crate::event::Home::default())
-        else {
-            panic!("a request")
-        };
-        let walls = crate::walls::Walls::new(None);
-        let target = Target::of(&request, "id", "video/mp4".to_owned(), 100, walls);
-        let mut upload = Upload::new(Store::new(&sdk, config.transfer, config.keeping), target);
-        upload
-            .write(0, Bytes::from_static(b"123456789"))
-            .await
-            .expect("room");
-        let _ = upload.whole().await.expect("a body");
-        let held = |checksum: &str| Held {
-            checksum: Some(checksum.to_owned()),
-            etag: None,
-            version_id: None,
-        };
-        assert!(upload.verified(held("rosUhgp5mIg=")).is_ok());
-        assert!(matches!(
-            upload.verified(held("AAAAAAAAAAA=")),
-            Err(UploadError::Evidence { .. })
-        ));
     }
 }

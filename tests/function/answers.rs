@@ -99,10 +99,8 @@ async fn a_large_clip_goes_up_in_parts_while_it_comes_down() {
 #[tokio::test]
 async fn a_clip_is_taken_however_http_frames_it() {
     for framing in [Framing::ContentLength, Framing::Chunked, Framing::CloseDelimited] {
-        let camera = Stream::builder("lobby", Footage::h264_aac())
-            .framing(framing)
-            .build();
-        let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+        let camera = Stream::builder("lobby", Footage::h264_aac()).framing(framing);
+        let rig = Rig::with_camera(camera).await;
         rig.receipt(&event("lobby", 10)).await;
         rig.is_lossless("lobby", 10);
     }

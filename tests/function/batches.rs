@@ -5,7 +5,7 @@ use std::time::Duration;
 use clip_export_local::faults::{Fault, When};
 use serde_json::{Value, json};
 
-use crate::rig::{FAILED, Rig, Setup, event, refused, with};
+use crate::rig::{FAILED, Rig, Setup, TEN, event, event_from, refused, with};
 
 /// A batch of the messages `bodies`, the ids of which are their numbers.
 fn batch(queue: &str, bodies: &[String]) -> Value {
@@ -84,6 +84,20 @@ async fn every_message_has_its_own_fate() {
         let told = |line: &&String| line.contains("\"ERROR\"") && line.contains(&id(number));
         assert_eq!(log.iter().filter(told).count(), 1, "{number}");
     }
+    // Receipts are nowhere else: the answer has no room for them.
+    let log: Vec<Value> = log
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    for number in [0, 3] {
+        let is_its_end = |line: &&Value| {
+            line["span"]["message_id"] == id(number) && line["fields"]["status"] == "EXPORTED"
+        };
+        let end = log.iter().find(is_its_end).expect("an end");
+        let receipt = end["fields"]["receipt"].as_str().expect("a receipt");
+        let receipt: Value = serde_json::from_str(receipt).expect("JSON");
+        assert_eq!(receipt["Clips"][0]["Bucket"], "clips");
+    }
 }
 
 #[tokio::test]
@@ -138,23 +152,23 @@ async fn a_failure_on_the_way_to_the_failed_queue_is_tried_again() {
     assert_eq!(rig.sqs.messages(FAILED).len(), 1);
 }
 
-/// Three exports fit into 256 MB: all of them ask for their clips before the first has its answer.
+/// Four exports fit into 256 MB: all of them ask for their clips before the first has its answer.
 #[tokio::test]
 async fn exports_run_side_by_side() {
     let rig = Setup::default().with("CLIP_PART_MIB", "8").start().await;
-    for call in 1..=3 {
+    for call in 1..=4 {
         rig.kvs_fault("GetClip", When::Call(call), Fault::Delay(Duration::from_secs(2)));
     }
     let bodies = ["front-door", "gate", "loading-dock", "yard", "barn"].map(clip);
     let event = batch("clips", &bodies);
     let (answer, at_once) = tokio::join!(rig.receipt(&event), async {
-        while rig.kvs.calls("GetClip") < 3 {
+        while rig.kvs.calls("GetClip") < 4 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         (rig.s3.objects("clips").len(), rig.kvs.calls("GetClip"))
     });
     assert_eq!(stay(&answer), [0; 0], "{}", rig.log());
-    assert_eq!(at_once, (0, 3), "three at once, and no more");
+    assert_eq!(at_once, (0, 4), "four at once, and no more");
     assert_eq!(rig.s3.objects("clips").len(), 5);
 }
 
@@ -162,13 +176,8 @@ async fn exports_run_side_by_side() {
 #[tokio::test]
 async fn a_batch_of_long_clips_stays_within_memory() {
     let rig = Setup::default().with("CLIP_PART_MIB", "8").start().await;
-    let bodies: Vec<String> = (0..3)
-        .map(|minute| {
-            let start = crate::rig::TEN + minute * 300;
-            json!({"StreamName": "highway", "ClipFragmentSelector": {"TimestampRange":
-                {"StartTimestamp": start, "EndTimestamp": start + 200}}})
-            .to_string()
-        })
+    let bodies: Vec<String> = (0..4)
+        .map(|minute| event_from("highway", TEN + minute * 300, 200).to_string())
         .collect();
     let answer = rig.receipt(&batch("clips", &bodies)).await;
     assert_eq!(stay(&answer), [0; 0], "{}", rig.log());
@@ -238,12 +247,7 @@ async fn the_deadline_is_one_for_all() {
 async fn side_by_side_they_read_a_stream_no_faster_than_one() {
     let rig = Setup::default().with("CLIP_RETRIES", "0").start().await;
     let bodies: Vec<String> = (0..3)
-        .map(|hour| {
-            let start = crate::rig::TEN - 7200 * (hour + 1);
-            json!({"StreamName": "front-door", "ClipFragmentSelector": {"TimestampRange":
-                {"StartTimestamp": start, "EndTimestamp": start + 700}}})
-            .to_string()
-        })
+        .map(|hour| event_from("front-door", TEN - 7200 * (hour + 1), 700).to_string())
         .collect();
     let answer = rig.receipt(&batch("clips", &bodies)).await;
     assert_eq!(stay(&answer), [0; 0], "{}", rig.log());

@@ -6,7 +6,7 @@ use clip_export_local::kvs::{Gaps, Stream};
 use serde_json::json;
 
 use crate::long::pictures;
-use crate::rig::{Rig, Setup, TEN, asked, event, refused};
+use crate::rig::{Rig, TEN, asked, event, refused};
 
 #[tokio::test]
 async fn harbour_by_the_servers_clock() {
@@ -76,9 +76,8 @@ async fn half_of_the_footage_missing_is_a_gap() {
         let camera = Stream::builder("hen-house", Footage::h264_half_second())
             .fragment_ms(1000)
             .motion(1000, 2000)
-            .gaps(gaps)
-            .build();
-        let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+            .gaps(gaps);
+        let rig = Rig::with_camera(camera).await;
         let receipt = rig.receipt(&event("hen-house", 60)).await;
         assert_eq!(receipt["Coverage"], json!("PARTIAL"), "{receipt}");
         assert_eq!(receipt["Gaps"].as_array().map(Vec::len), Some(30), "{receipt}");

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clip_export_local::faults::{Fault, When};
-use clip_export_local::runtime_api::Outcome;
 
 use crate::rig::{Rig, Setup, event};
 
@@ -16,14 +15,11 @@ fn patient() -> Setup {
 async fn a_deadline_in_the_middle_of_the_body_leaves_nothing() {
     let rig = patient().start().await;
     rig.kvs_fault("GetClip", When::Every, Fault::Stall { after: 12 << 20 });
-    let outcome = rig
-        .invoke_within(&event("highway", 30), Duration::from_secs(6))
+    let message = rig
+        .fails_within(&event("highway", 30), Duration::from_secs(6), "DeadlineTooClose")
         .await;
-    let (error_type, message) = rig.error_of(outcome);
-    assert_eq!(error_type, "DeadlineTooClose");
     assert!(message.contains("while transferring the clip"), "{message}");
     assert!(rig.s3.calls("UploadPart") >= 1);
-    rig.nothing_is_left();
 }
 
 #[tokio::test]
@@ -31,11 +27,8 @@ async fn a_deadline_while_s3_keeps_silent_leaves_nothing() {
     for operation in ["CreateMultipartUpload", "UploadPart", "HeadObject"] {
         let rig = patient().start().await;
         rig.s3_fault(operation, When::Call(1), Fault::Delay(Duration::from_secs(30)));
-        let outcome = rig
-            .invoke_within(&event("highway", 30), Duration::from_secs(6))
+        rig.fails_within(&event("highway", 30), Duration::from_secs(6), "DeadlineTooClose")
             .await;
-        assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose", "{operation}");
-        rig.nothing_is_left();
     }
 }
 
@@ -48,13 +41,10 @@ async fn an_object_that_landed_before_the_deadline_is_reported() {
         let rig = patient().start().await;
         // The work is done, but the answer never comes to its end.
         rig.s3_fault(operation, When::Every, Fault::AnswerLost);
-        let outcome = rig
-            .invoke_within(&event(stream, 20), Duration::from_secs(20))
+        let receipt = rig
+            .receipt_within(&event(stream, 20), Duration::from_secs(20))
             .await;
-        assert!(
-            matches!(&outcome, Outcome::Response(receipt) if receipt["Status"] == "EXPORTED"),
-            "{outcome:?}"
-        );
+        assert_eq!(receipt["Status"], "EXPORTED", "{receipt}");
         rig.is_lossless(stream, 20);
     }
 }
@@ -62,10 +52,12 @@ async fn an_object_that_landed_before_the_deadline_is_reported() {
 #[tokio::test]
 async fn too_little_time_is_refused_before_any_call() {
     let rig = Rig::start().await;
-    let outcome = rig
-        .invoke_within(&event("front-door", 10), Duration::from_millis(900))
-        .await;
-    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
+    rig.fails_within(
+        &event("front-door", 10),
+        Duration::from_millis(900),
+        "DeadlineTooClose",
+    )
+    .await;
     assert_eq!(rig.aws_calls(), 0);
 }
 
@@ -73,10 +65,8 @@ async fn too_little_time_is_refused_before_any_call() {
 async fn the_next_event_is_served_after_a_deadline() {
     let rig = patient().start().await;
     rig.kvs_fault("GetClip", When::Call(1), Fault::Stall { after: 6 << 20 });
-    let outcome = rig
-        .invoke_within(&event("highway", 20), Duration::from_secs(4))
+    rig.fails_within(&event("highway", 20), Duration::from_secs(4), "DeadlineTooClose")
         .await;
-    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
     rig.receipt(&event("highway", 20)).await;
     rig.is_lossless("highway", 20);
 }
@@ -90,12 +80,9 @@ async fn an_upload_that_is_created_at_the_last_moment_is_aborted() {
         When::Call(1),
         Fault::Delay(Duration::from_secs(6)),
     );
-    let outcome = rig
-        .invoke_within(&event("highway", 20), Duration::from_secs(8))
+    rig.fails_within(&event("highway", 20), Duration::from_secs(8), "DeadlineTooClose")
         .await;
-    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
     assert_eq!(rig.s3.calls("AbortMultipartUpload"), 1);
-    rig.nothing_is_left();
 }
 
 #[tokio::test]
@@ -111,13 +98,10 @@ async fn an_object_that_lands_at_the_last_moment_is_reported() {
             When::Call(1),
             Fault::Delay(Duration::from_millis(9000)),
         );
-        let outcome = rig
-            .invoke_within(&event(stream, 20), Duration::from_secs(12))
+        let receipt = rig
+            .receipt_within(&event(stream, 20), Duration::from_secs(12))
             .await;
-        assert!(
-            matches!(&outcome, Outcome::Response(receipt) if receipt["Status"] == "EXPORTED"),
-            "{outcome:?}"
-        );
+        assert_eq!(receipt["Status"], "EXPORTED", "{receipt}");
         rig.is_lossless(stream, 20);
     }
 }
@@ -131,24 +115,18 @@ async fn an_abort_that_stalls_at_the_deadline_is_made_again() {
         When::Call(1),
         Fault::Delay(Duration::from_secs(20)),
     );
-    let outcome = rig
-        .invoke_within(&event("highway", 30), Duration::from_secs(16))
+    rig.fails_within(&event("highway", 30), Duration::from_secs(16), "DeadlineTooClose")
         .await;
-    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
-    rig.nothing_is_left();
 }
 
 #[tokio::test]
 async fn what_kept_an_export_until_the_deadline_is_the_error() {
     let rig = Setup::default().with("CLIP_RETRIES", "20").start().await;
     rig.kvs_fault("GetClip", When::Every, Fault::Throttle);
-    let outcome = rig
-        .invoke_within(&event("front-door", 30), Duration::from_secs(6))
+    let message = rig
+        .fails_within(&event("front-door", 30), Duration::from_secs(6), "Throttled")
         .await;
-    let (error_type, message) = rig.error_of(outcome);
-    assert_eq!(error_type, "Throttled", "{message}");
     assert!(message.contains("ClientLimitExceededException"), "{message}");
-    rig.nothing_is_left();
 }
 
 /// The first wall falls into the search for an upload whose creation was not confirmed.
@@ -162,11 +140,8 @@ async fn a_search_that_the_wall_interrupts_is_made_again() {
         When::Call(1),
         Fault::Delay(Duration::from_millis(1100)),
     );
-    let outcome = rig
-        .invoke_within(&event("highway", 20), Duration::from_secs(8))
+    rig.fails_within(&event("highway", 20), Duration::from_secs(8), "DeadlineTooClose")
         .await;
-    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
-    rig.nothing_is_left();
 }
 
 /// S3 has made the upload and says nothing until it is too late.
@@ -175,11 +150,8 @@ async fn a_creation_that_is_never_answered_is_looked_for() {
     let rig = patient().start().await;
     rig.kvs_fault("GetClip", When::Call(1), Fault::Delay(Duration::from_secs(5)));
     rig.s3_fault("CreateMultipartUpload", When::Call(1), Fault::Stall { after: 0 });
-    let outcome = rig
-        .invoke_within(&event("highway", 20), Duration::from_secs(8))
+    rig.fails_within(&event("highway", 20), Duration::from_secs(8), "DeadlineTooClose")
         .await;
-    assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
-    rig.nothing_is_left();
 }
 
 #[tokio::test]
@@ -187,12 +159,9 @@ async fn a_clip_that_is_there_is_reported_though_its_head_cannot_be_read_in_time
     let rig = patient().start().await;
     rig.receipt(&event("highway", 20)).await;
     rig.s3_fault("GetObject", When::Every, Fault::Stall { after: 10 });
-    let outcome = rig
-        .invoke_within(&event("highway", 20), Duration::from_secs(8))
+    let receipt = rig
+        .receipt_within(&event("highway", 20), Duration::from_secs(8))
         .await;
-    let Outcome::Response(receipt) = outcome else {
-        panic!("{outcome:?}")
-    };
     assert_eq!(receipt["Status"], "ALREADY_EXPORTED");
     assert!(receipt["Clips"][0].get("Tracks").is_none(), "{receipt}");
 }

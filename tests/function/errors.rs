@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use crate::rig::{Rig, Setup, TEN, event, with};
+use crate::rig::{Rig, Setup, TEN, event, event_from, with};
 
 #[tokio::test]
 async fn a_stream_that_does_not_exist() {
@@ -54,17 +54,12 @@ async fn a_range_that_has_not_ended() {
         .start()
         .await;
     let now = jiff::Timestamp::now().as_second();
-    let until = |end: i64| {
-        json!({
-            "StreamName": "dark-room",
-            "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": now - 60, "EndTimestamp": end}}
-        })
-    };
-    rig.fails(&until(now + 60), "NotYetArchived").await;
+    let lasts = |seconds: i64| event_from("dark-room", now - 60, seconds);
+    rig.fails(&lasts(120), "NotYetArchived").await;
     assert_eq!(rig.aws_calls(), 0, "the clock alone says so");
-    rig.fails(&until(now - 5), "NotYetArchived").await;
+    rig.fails(&lasts(55), "NotYetArchived").await;
     assert_eq!(rig.kvs.calls("GetClip"), 0, "nothing was made");
-    rig.fails(&until(now - 50), "NoFragments").await;
+    rig.fails(&lasts(10), "NoFragments").await;
 }
 
 #[tokio::test]
@@ -75,15 +70,9 @@ async fn media_that_get_clip_refuses() {
 
 #[tokio::test]
 async fn credentials_that_nobody_knows() {
-    let rig = Setup::default()
-        .with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN")
-        .start()
-        .await;
+    let rig = Rig::with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN").await;
     rig.fails(&event("front-door", 10), "AccessDenied").await;
-    let rig = Setup::default()
-        .with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN")
-        .start()
-        .await;
+    let rig = Rig::with("AWS_ACCESS_KEY_ID", "AKIDUNKNOWN").await;
     rig.fails(
         &with(event("front-door", 10), json!({"IfExists": "OVERWRITE"})),
         "AccessDenied",
@@ -93,10 +82,7 @@ async fn credentials_that_nobody_knows() {
 
 #[tokio::test]
 async fn a_bucket_of_another_account() {
-    let rig = Setup::default()
-        .with("CLIP_BUCKET_OWNER", "999999999999")
-        .start()
-        .await;
+    let rig = Rig::with("CLIP_BUCKET_OWNER", "999999999999").await;
     rig.fails(&event("front-door", 10), "AccessDenied").await;
     assert_eq!(rig.kvs.calls("GetClip"), 0);
     // Which does not look before it writes: in one call, and in parts.
@@ -108,10 +94,7 @@ async fn a_bucket_of_another_account() {
 
 #[tokio::test]
 async fn a_bucket_that_does_not_exist() {
-    let rig = Setup::default()
-        .with("CLIP_BUCKET", "no-such-clips")
-        .start()
-        .await;
+    let rig = Rig::with("CLIP_BUCKET", "no-such-clips").await;
     rig.fails(
         &with(event("front-door", 10), json!({"IfExists": "OVERWRITE"})),
         "UploadFailed",
@@ -122,14 +105,8 @@ async fn a_bucket_that_does_not_exist() {
 #[tokio::test]
 async fn services_that_do_not_answer() {
     let nowhere = "http://127.0.0.1:9";
-    let rig = Setup::default()
-        .with("AWS_ENDPOINT_URL_KINESIS_VIDEO", nowhere)
-        .start()
-        .await;
+    let rig = Rig::with("AWS_ENDPOINT_URL_KINESIS_VIDEO", nowhere).await;
     rig.fails(&event("front-door", 10), "ServiceUnavailable").await;
-    let rig = Setup::default()
-        .with("AWS_ENDPOINT_URL_S3", nowhere)
-        .start()
-        .await;
+    let rig = Rig::with("AWS_ENDPOINT_URL_S3", nowhere).await;
     rig.fails(&event("front-door", 10), "ServiceUnavailable").await;
 }

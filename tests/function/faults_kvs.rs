@@ -6,15 +6,7 @@ use clip_export_local::faults::Fault::{
 use clip_export_local::faults::When::{Call, Every};
 use serde_json::json;
 
-use crate::rig::{Rig, event};
-
-fn refusal(status: u16, code: &str) -> Fault {
-    Fault::Error {
-        status,
-        code: code.to_owned(),
-        message: "as scripted".to_owned(),
-    }
-}
+use crate::rig::{Rig, event, refused};
 
 /// What goes wrong once is tried again, and nobody sees it in the object.
 #[tokio::test]
@@ -23,7 +15,7 @@ async fn what_happens_once_is_survived() {
     for (operation, fault, stream) in [
         ("GetDataEndpoint", Throttle, "front-door"),
         ("GetDataEndpoint", Reset, "front-door"),
-        ("GetDataEndpoint", refusal(500, "InternalFailure"), "front-door"),
+        ("GetDataEndpoint", refused(500, "InternalFailure"), "front-door"),
         ("GetDataEndpoint", HangUp, "front-door"),
         // Answers that cannot be read.
         ("GetDataEndpoint", Garbage, "front-door"),
@@ -35,12 +27,12 @@ async fn what_happens_once_is_survived() {
         ("GetClip", Throttle, "front-door"),
         (
             "GetClip",
-            refusal(400, "ConnectionLimitExceededException"),
+            refused(400, "ConnectionLimitExceededException"),
             "front-door",
         ),
         (
             "GetClip",
-            refusal(503, "ServiceUnavailableException"),
+            refused(503, "ServiceUnavailableException"),
             "front-door",
         ),
         ("GetClip", Reset, "front-door"),
@@ -71,7 +63,7 @@ async fn what_happens_every_time_is_reported() {
         ("GetDataEndpoint", Reset, "front-door", "ServiceUnavailable"),
         (
             "GetDataEndpoint",
-            refusal(403, "AccessDeniedException"),
+            refused(403, "AccessDeniedException"),
             "front-door",
             "AccessDenied",
         ),
@@ -85,31 +77,31 @@ async fn what_happens_every_time_is_reported() {
         ("GetClip", Throttle, "front-door", "Throttled"),
         (
             "GetClip",
-            refusal(500, "InternalFailure"),
+            refused(500, "InternalFailure"),
             "front-door",
             "ServiceUnavailable",
         ),
         (
             "GetClip",
-            refusal(401, "NotAuthorizedException"),
+            refused(401, "NotAuthorizedException"),
             "front-door",
             "AccessDenied",
         ),
         (
             "GetClip",
-            refusal(400, "MissingCodecPrivateDataException"),
+            refused(400, "MissingCodecPrivateDataException"),
             "front-door",
             "UnsupportedMedia",
         ),
         (
             "GetClip",
-            refusal(400, "InvalidMediaFrameException"),
+            refused(400, "InvalidMediaFrameException"),
             "front-door",
             "UnsupportedMedia",
         ),
         (
             "GetClip",
-            refusal(418, "TeapotException"),
+            refused(418, "TeapotException"),
             "front-door",
             "Internal",
         ),
@@ -170,7 +162,7 @@ async fn every_retry_is_in_the_log() {
 
 /// A signature that does not match is answered with the request as it was to be signed.
 #[tokio::test]
-async fn no_secret_reaches_the_log_or_the_answer_of_a_refusal() {
+async fn no_secret_reaches_the_log_or_the_answer_of_a_refused() {
     for operation in ["GetDataEndpoint", "GetClip"] {
         let rig = Rig::start().await;
         let echo = Fault::Error {

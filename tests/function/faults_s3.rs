@@ -6,20 +6,12 @@ use clip_export_local::faults::Fault::{
 use clip_export_local::faults::When::{Call, Every};
 use serde_json::json;
 
-use crate::rig::{Rig, Setup, event, with};
+use crate::rig::{Rig, Setup, event, refused, with};
 
 /// One object of three parts.
 const MANY: &str = "highway";
 /// One object in one request.
 const ONE: &str = "front-door";
-
-fn refusal(status: u16, code: &str) -> Fault {
-    Fault::Error {
-        status,
-        code: code.to_owned(),
-        message: "as scripted".to_owned(),
-    }
-}
 
 fn inside_200(code: &str) -> Fault {
     ErrorInside200 {
@@ -33,12 +25,12 @@ fn inside_200(code: &str) -> Fault {
 async fn what_happens_once_is_survived() {
     for (operation, fault, stream) in [
         ("HeadObject", Reset, ONE),
-        ("HeadObject", refusal(500, "InternalError"), ONE),
+        ("HeadObject", refused(500, "InternalError"), ONE),
         ("PutObject", Throttle, ONE),
         ("PutObject", Reset, ONE),
         ("PutObject", AnswerLost, ONE),
         ("PutObject", CutBody { after: 50_000 }, ONE),
-        ("PutObject", refusal(500, "InternalError"), ONE),
+        ("PutObject", refused(500, "InternalError"), ONE),
         ("HeadObject", HangUp, ONE),
         ("PutObject", HangUp, ONE),
         ("UploadPart", HangUp, MANY),
@@ -49,7 +41,7 @@ async fn what_happens_once_is_survived() {
         ("UploadPart", AnswerLost, MANY),
         ("UploadPart", CutBody { after: 1 << 20 }, MANY),
         ("UploadPart", Stall { after: 1 << 20 }, MANY),
-        ("UploadPart", refusal(500, "InternalError"), MANY),
+        ("UploadPart", refused(500, "InternalError"), MANY),
         ("CompleteMultipartUpload", Throttle, MANY),
         ("CompleteMultipartUpload", Reset, MANY),
         ("CompleteMultipartUpload", AnswerLost, MANY),
@@ -79,17 +71,17 @@ async fn what_happens_every_time_is_reported() {
     for (operation, fault, stream, error_type) in [
         (
             "HeadObject",
-            refusal(500, "InternalError"),
+            refused(500, "InternalError"),
             ONE,
             "ServiceUnavailable",
         ),
         ("PutObject", Throttle, ONE, "Throttled"),
         ("PutObject", Reset, ONE, "ServiceUnavailable"),
-        ("PutObject", refusal(403, "AccessDenied"), ONE, "AccessDenied"),
-        ("PutObject", refusal(400, "BadDigest"), ONE, "UploadFailed"),
+        ("PutObject", refused(403, "AccessDenied"), ONE, "AccessDenied"),
+        ("PutObject", refused(400, "BadDigest"), ONE, "UploadFailed"),
         (
             "CreateMultipartUpload",
-            refusal(403, "AccessDenied"),
+            refused(403, "AccessDenied"),
             MANY,
             "AccessDenied",
         ),
@@ -106,7 +98,7 @@ async fn what_happens_every_time_is_reported() {
         ("UploadPart", Reset, MANY, "ServiceUnavailable"),
         (
             "UploadPart",
-            refusal(400, "KMS.DisabledException"),
+            refused(400, "KMS.DisabledException"),
             MANY,
             "AccessDenied",
         ),
@@ -119,7 +111,7 @@ async fn what_happens_every_time_is_reported() {
         ("CompleteMultipartUpload", Throttle, MANY, "Throttled"),
         (
             "CompleteMultipartUpload",
-            refusal(400, "BadDigest"),
+            refused(400, "BadDigest"),
             MANY,
             "UploadFailed",
         ),
@@ -134,7 +126,7 @@ async fn what_happens_every_time_is_reported() {
 async fn an_abort_that_fails_once_is_tried_again() {
     for fault in [Throttle, Reset, AnswerLost] {
         let rig = Rig::start().await;
-        rig.s3_fault("CompleteMultipartUpload", Every, refusal(400, "InvalidRequest"));
+        rig.s3_fault("CompleteMultipartUpload", Every, refused(400, "InvalidRequest"));
         rig.s3_fault("AbortMultipartUpload", Call(1), fault);
         rig.fails(&event(MANY, 20), "UploadFailed").await;
     }
@@ -143,8 +135,8 @@ async fn an_abort_that_fails_once_is_tried_again() {
 #[tokio::test]
 async fn an_abort_that_fails_for_good_is_in_the_log_and_the_first_error_is_the_answer() {
     let rig = Rig::start().await;
-    rig.s3_fault("CompleteMultipartUpload", Every, refusal(400, "BadDigest"));
-    rig.s3_fault("AbortMultipartUpload", Every, refusal(403, "AccessDenied"));
+    rig.s3_fault("CompleteMultipartUpload", Every, refused(400, "BadDigest"));
+    rig.s3_fault("AbortMultipartUpload", Every, refused(403, "AccessDenied"));
     let (error_type, message) = rig.error(&event(MANY, 20)).await;
     assert_eq!(error_type, "UploadFailed");
     assert!(message.contains("BadDigest"), "{message}");
@@ -187,7 +179,7 @@ async fn a_lost_answer_under_overwrite_is_found_too() {
 async fn a_creation_in_doubt_is_not_repeated() {
     let rig = Rig::start().await;
     rig.s3_fault("CreateMultipartUpload", Every, AnswerLost);
-    rig.s3_fault("ListMultipartUploads", Every, refusal(403, "AccessDenied"));
+    rig.s3_fault("ListMultipartUploads", Every, refused(403, "AccessDenied"));
     let (error_type, message) = rig.error(&event(MANY, 20)).await;
     assert_eq!(error_type, "AccessDenied", "{message}");
     assert_eq!(rig.s3.uploads().len(), 1);

@@ -62,9 +62,8 @@ async fn cut_short_with_moov_last() {
         let camera = Stream::builder("plaza", Footage::h264_aac().bulky(4_500_000).expect("a rate"))
             .size_cut(cut)
             .moov(Moov::Last)
-            .listed_size_percent(40)
-            .build();
-        let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+            .listed_size_percent(40);
+        let rig = Rig::with_camera(camera).await;
         rig.receipt(&event("plaza", 300)).await;
         pictures(&rig, "plaza", TEN, TEN + 300);
     }
@@ -140,10 +139,9 @@ async fn a_throttled_call_for_the_next_window_is_made_again() {
 /// The microphone was off for longer than a window.
 #[tokio::test]
 async fn a_window_without_sound_is_joined() {
-    let camera = Stream::builder("library", Footage::h264_aac())
-        .microphone_off((TEN + 300) * MS, (TEN + 1300) * MS)
-        .build();
-    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+    let camera =
+        Stream::builder("library", Footage::h264_aac()).microphone_off((TEN + 300) * MS, (TEN + 1300) * MS);
+    let rig = Rig::with_camera(camera).await;
     let receipt = rig.receipt(&event("library", 1800)).await;
     pictures(&rig, "library", TEN, TEN + 1800);
     // Where the sound goes and where it comes back, a call asks whether the tracks have changed.
@@ -158,9 +156,8 @@ async fn sound_that_begins_late() {
     for moov in [Moov::First, Moov::Last] {
         let camera = Stream::builder("library", Footage::h264_aac())
             .microphone_off((TEN - 100) * MS, (TEN + 410) * MS)
-            .moov(moov)
-            .build();
-        let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+            .moov(moov);
+        let rig = Rig::with_camera(camera).await;
         let receipt = rig.receipt(&event("library", 820)).await;
         let wanted = expected(
             &rig,
@@ -182,10 +179,8 @@ async fn sound_that_begins_late() {
 /// A fragment that ListFragments names and GetClip never gives.
 #[tokio::test]
 async fn the_error_says_which_fragment_get_clip_does_not_have() {
-    let camera = Stream::builder("landing", Footage::h264_aac())
-        .unclipped((TEN + 4) * MS, (TEN + 6) * MS)
-        .build();
-    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+    let camera = Stream::builder("landing", Footage::h264_aac()).unclipped((TEN + 4) * MS, (TEN + 6) * MS);
+    let rig = Rig::with_camera(camera).await;
     let message = rig.fails(&event("landing", 20), "ClipDamaged").await;
     assert!(message.contains("10:00:04"), "{message}");
 }
@@ -196,9 +191,8 @@ async fn a_fragment_that_get_clip_leaves_out_of_large_ones_is_an_error() {
     let camera = Stream::builder("tower", Footage::h264_aac().bulky(4_200_000).expect("a rate"))
         .fragment_ms(20_000)
         .unclipped((TEN + 40) * MS, (TEN + 60) * MS)
-        .gaps(Gaps::Closed)
-        .build();
-    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+        .gaps(Gaps::Closed);
+    let rig = Rig::with_camera(camera).await;
     rig.fails(&event("tower", 400), "ClipDamaged").await;
 }
 

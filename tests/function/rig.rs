@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clip_export_local::faults::{Fault, When};
 use clip_export_local::function::{Environment, start};
-use clip_export_local::kvs::{self, Clock, Selector, Stream};
+use clip_export_local::kvs::{self, Clock, Selector, Stream, StreamBuilder};
 use clip_export_local::process::Process;
 use clip_export_local::runtime_api::{Outcome, RuntimeApi};
 use clip_export_local::s3::{self, Bucket, StoredObject};
@@ -155,6 +155,17 @@ impl Rig {
         Setup::default().start().await
     }
 
+    /// A function with one setting of its own.
+    pub(crate) async fn with(name: &str, value: &str) -> Self {
+        Setup::default().with(name, value).start().await
+    }
+
+    /// A stack with another camera than those of the catalogue.
+    pub(crate) async fn with_camera(camera: StreamBuilder) -> Self {
+        let camera = camera.build().expect("a stream");
+        Setup::default().stream(camera).start().await
+    }
+
     /// Sends an event and waits for the end of the invocation.
     pub(crate) async fn invoke(&self, event: &Value) -> Outcome {
         self.invoke_within(event, LONG).await
@@ -176,7 +187,11 @@ impl Rig {
 
     /// Sends an event that must be served.
     pub(crate) async fn receipt(&self, event: &Value) -> Value {
-        match self.invoke(event).await {
+        self.receipt_within(event, LONG).await
+    }
+
+    pub(crate) async fn receipt_within(&self, event: &Value, deadline: Duration) -> Value {
+        match self.invoke_within(event, deadline).await {
             Outcome::Response(receipt) => receipt,
             other => panic!("{event} was answered with {other:?}\n{}", self.log()),
         }
@@ -199,7 +214,11 @@ impl Rig {
 
     /// Sends an event that must fail with `error_type` and leave nothing behind; the message.
     pub(crate) async fn fails(&self, event: &Value, error_type: &str) -> String {
-        let (actual, message) = self.error(event).await;
+        self.fails_within(event, LONG, error_type).await
+    }
+
+    pub(crate) async fn fails_within(&self, event: &Value, deadline: Duration, error_type: &str) -> String {
+        let (actual, message) = self.error_of(self.invoke_within(event, deadline).await);
         assert_eq!(actual, error_type, "{message}\n{}", self.log());
         self.nothing_is_left();
         message
@@ -282,10 +301,15 @@ impl Rig {
 
 /// An event for the first `seconds` seconds after ten o'clock by the producer's clock.
 pub(crate) fn event(stream: &str, seconds: i64) -> Value {
+    event_from(stream, TEN, seconds)
+}
+
+/// The same for the `seconds` seconds after `start`, which is in seconds since 1970.
+pub(crate) fn event_from(stream: &str, start: i64, seconds: i64) -> Value {
     json!({
         "StreamName": stream,
         "ClipFragmentSelector": {
-            "TimestampRange": {"StartTimestamp": TEN, "EndTimestamp": TEN + seconds}
+            "TimestampRange": {"StartTimestamp": start, "EndTimestamp": start + seconds}
         }
     })
 }
@@ -310,6 +334,12 @@ pub(crate) fn asked(stream: &str, selector: &str, start: f64, end: f64, boundary
             "TimestampRange": {"StartTimestamp": start, "EndTimestamp": end}
         }
     })
+}
+
+/// [`asked`] by the producer's clock, for every fragment that shows some of it, between seconds after ten o'clock.
+pub(crate) fn covered(stream: &str, from: i64, to: i64) -> Value {
+    let (start, end) = ((TEN + from) as f64, (TEN + to) as f64);
+    asked(stream, "PRODUCER_TIMESTAMP", start, end, "COVER")
 }
 
 /// A refusal of a service.

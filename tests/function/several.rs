@@ -4,28 +4,28 @@ use std::time::Duration;
 
 use clip_export_local::faults::{Fault, When};
 use clip_export_local::footage::Footage;
-use clip_export_local::kvs::{CodecChanges, Moov, Stream, Unlisted};
+use clip_export_local::kvs::{CodecChanges, Moov, Stream, StreamBuilder, Unlisted};
 use serde_json::json;
 
-use crate::rig::{MS, Rig, Setup, TEN, asked, refused};
+use crate::rig::{MS, Rig, TEN, covered, refused};
 use crate::source::{Pictures, expected, fragments, media};
+
+/// A camera that begins with H.264.
+fn foundry(first: Footage, changes: CodecChanges) -> StreamBuilder {
+    let camera = Stream::builder("foundry", first);
+    camera.then_footage(Footage::h265()).codec_changes(changes)
+}
 
 /// An earlier try got as far as the second object, and knew less.
 #[tokio::test]
 async fn an_object_of_an_earlier_try_is_what_the_receipt_says() {
-    let camera = Stream::builder("foundry", Footage::h264_aac())
-        .then_footage(Footage::h265())
-        .codec_changes(CodecChanges::At(vec![TEN * MS]))
-        .unlisted((TEN + 30) * MS, (TEN + 31) * MS, Unlisted::FirstCalls(1))
-        .build();
-    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
-    let wanted = asked(
-        "foundry",
-        "PRODUCER_TIMESTAMP",
-        (TEN - 30) as f64,
-        (TEN + 30) as f64,
-        "COVER",
+    let camera = foundry(Footage::h264_aac(), CodecChanges::At(vec![TEN * MS])).unlisted(
+        (TEN + 30) * MS,
+        (TEN + 31) * MS,
+        Unlisted::FirstCalls(1),
     );
+    let rig = Rig::with_camera(camera).await;
+    let wanted = covered("foundry", -30, 30);
     // Object 2 is made first; the call for object 1 fails for good.
     for operation in ["PutObject", "CompleteMultipartUpload"] {
         for call in 2..9 {
@@ -56,11 +56,11 @@ async fn an_object_of_an_earlier_try_is_what_the_receipt_says() {
 /// gone.
 #[tokio::test]
 async fn a_foreign_object_keeps_no_other_upload_from_being_aborted() {
-    let camera = Stream::builder("foundry", Footage::h264_aac().bulky(4_500_000).expect("a rate"))
-        .then_footage(Footage::h265())
-        .codec_changes(CodecChanges::Every(30 * MS))
-        .build();
-    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
+    let camera = foundry(
+        Footage::h264_aac().bulky(4_500_000).expect("a rate"),
+        CodecChanges::Every(30 * MS),
+    );
+    let rig = Rig::with_camera(camera).await;
     rig.s3
         .put_object("clips", "shift-1.mp4", b"not ours", "text/plain", &[])
         .expect("room");
@@ -70,13 +70,7 @@ async fn a_foreign_object_keeps_no_other_upload_from_being_aborted() {
         When::Call(3),
         refused(404, "NoSuchUpload"),
     );
-    let wanted = asked(
-        "foundry",
-        "PRODUCER_TIMESTAMP",
-        TEN as f64,
-        (TEN + 89) as f64,
-        "COVER",
-    );
+    let wanted = covered("foundry", 0, 89);
     let (label, _) = rig.error(&wanted).await;
     assert_eq!(rig.s3.uploads(), [], "{label}");
 }
@@ -90,13 +84,7 @@ async fn what_was_made_before_a_foreign_object_appeared_is_named() {
         .expect("room");
     // Looks: the key, the first number, and then both numbers before they are made.
     rig.s3_fault("HeadObject", When::Call(3), refused(404, "NotFound"));
-    let wanted = asked(
-        "workshop",
-        "PRODUCER_TIMESTAMP",
-        (TEN - 30) as f64,
-        (TEN + 30) as f64,
-        "COVER",
-    );
+    let wanted = covered("workshop", -30, 30);
     let (label, message) = rig.error(&wanted).await;
     if rig.s3.objects("clips").contains(&"shift-2.mp4".to_owned()) {
         assert!(message.contains("shift-2.mp4"), "{label} {message}");
@@ -138,13 +126,7 @@ async fn lost_answers_for_several_objects() {
     for operation in ["PutObject", "CompleteMultipartUpload"] {
         rig.s3_fault(operation, When::Call(1), Fault::AnswerLost);
     }
-    let wanted = asked(
-        "workshop",
-        "PRODUCER_TIMESTAMP",
-        (TEN - 30) as f64,
-        (TEN + 30) as f64,
-        "COVER",
-    );
+    let wanted = covered("workshop", -30, 30);
     let receipt = rig.receipt(&wanted).await;
     assert_eq!(receipt["Clips"].as_array().map(Vec::len), Some(2), "{receipt}");
     assert_eq!(receipt["Retries"], json!(1));
@@ -153,18 +135,12 @@ async fn lost_answers_for_several_objects() {
 /// Killed while many windows are on their way.
 #[tokio::test]
 async fn the_deadline_leaves_nothing_of_several_objects() {
-    let camera = Stream::builder("foundry", Footage::h264_aac().bulky(4_500_000).expect("a rate"))
-        .then_footage(Footage::h265())
-        .codec_changes(CodecChanges::Every(30 * MS))
-        .build();
-    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
-    let wanted = asked(
-        "foundry",
-        "PRODUCER_TIMESTAMP",
-        TEN as f64,
-        (TEN + 3000) as f64,
-        "COVER",
+    let camera = foundry(
+        Footage::h264_aac().bulky(4_500_000).expect("a rate"),
+        CodecChanges::Every(30 * MS),
     );
+    let rig = Rig::with_camera(camera).await;
+    let wanted = covered("foundry", 0, 3000);
     let outcome = rig.invoke_within(&wanted, Duration::from_secs(12)).await;
     assert_eq!(rig.error_of(outcome).0, "DeadlineTooClose");
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -175,13 +151,7 @@ async fn the_deadline_leaves_nothing_of_several_objects() {
 #[tokio::test]
 async fn a_clip_of_which_one_object_is_gone_is_not_there() {
     let rig = Rig::start().await;
-    let wanted = asked(
-        "workshop",
-        "PRODUCER_TIMESTAMP",
-        (TEN - 30) as f64,
-        (TEN + 30) as f64,
-        "COVER",
-    );
+    let wanted = covered("workshop", -30, 30);
     rig.receipt(&wanted).await;
     // Looks: the key, the first, the second.
     rig.s3_fault("HeadObject", When::Call(3), refused(404, "NotFound"));
@@ -193,19 +163,13 @@ async fn a_clip_of_which_one_object_is_gone_is_not_there() {
 /// What was one object has become several: an earlier one under the plain key.
 #[tokio::test]
 async fn overwriting_leaves_no_object_that_a_later_export_takes_for_the_clip() {
-    let camera = Stream::builder("foundry", Footage::h264_aac())
-        .then_footage(Footage::h265())
-        .codec_changes(CodecChanges::At(vec![(TEN + 30) * MS]))
-        .unlisted((TEN + 30) * MS, (TEN + 31) * MS, Unlisted::FirstCalls(1))
-        .build();
-    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
-    let mut wanted = asked(
-        "foundry",
-        "PRODUCER_TIMESTAMP",
-        TEN as f64,
-        (TEN + 30) as f64,
-        "COVER",
+    let camera = foundry(Footage::h264_aac(), CodecChanges::At(vec![(TEN + 30) * MS])).unlisted(
+        (TEN + 30) * MS,
+        (TEN + 31) * MS,
+        Unlisted::FirstCalls(1),
     );
+    let rig = Rig::with_camera(camera).await;
+    let mut wanted = covered("foundry", 0, 30);
     rig.receipt(&wanted).await;
     assert_eq!(rig.s3.objects("clips"), ["shift.mp4"]);
     wanted["IfExists"] = json!("OVERWRITE");
@@ -218,20 +182,9 @@ async fn overwriting_leaves_no_object_that_a_later_export_takes_for_the_clip() {
 /// The codec changes at each minute of a quarter of an hour.
 #[tokio::test]
 async fn a_change_each_minute_takes_few_calls() {
-    let camera = Stream::builder("foundry", Footage::h264_aac())
-        .then_footage(Footage::h265())
-        .codec_changes(CodecChanges::Every(60 * MS))
-        .build();
-    let rig = Setup::default().stream(camera.expect("a stream")).start().await;
-    let receipt = rig
-        .receipt(&asked(
-            "foundry",
-            "PRODUCER_TIMESTAMP",
-            TEN as f64,
-            (TEN + 899) as f64,
-            "COVER",
-        ))
-        .await;
+    let camera = foundry(Footage::h264_aac(), CodecChanges::Every(60 * MS));
+    let rig = Rig::with_camera(camera).await;
+    let receipt = rig.receipt(&covered("foundry", 0, 899)).await;
     let calls = receipt["GetClipCalls"].as_u64().expect("a number");
     assert!(calls <= 15 * 9, "{calls}");
 }
@@ -248,16 +201,9 @@ async fn a_change_at_the_edge_of_a_window() {
         let camera = Stream::builder("foundry", Footage::h264_aac())
             .then_footage(second)
             .codec_changes(CodecChanges::At(vec![(TEN + 400) * MS, (TEN + 800) * MS]))
-            .moov(moov)
-            .build();
-        let rig = Setup::default().stream(camera.expect("a stream")).start().await;
-        let wanted = asked(
-            "foundry",
-            "PRODUCER_TIMESTAMP",
-            TEN as f64,
-            (TEN + 900) as f64,
-            "COVER",
-        );
+            .moov(moov);
+        let rig = Rig::with_camera(camera).await;
+        let wanted = covered("foundry", 0, 900);
         rig.receipt(&wanted).await;
         assert_eq!(
             rig.s3.objects("clips"),

@@ -55,6 +55,16 @@ fn is_complete(receipt: &Value, rig: &Rig, end_ms: i64, selector: &str) {
     }
 }
 
+/// That an error says from when on a retry makes sense.
+#[track_caller]
+fn asks_again(message: &str, from_ms: i64) {
+    let from = jiff::Timestamp::from_millisecond(from_ms).expect("a time");
+    assert!(
+        message.contains(&format!("ask again from {from:.3} on")),
+        "{message}"
+    );
+}
+
 #[tokio::test]
 async fn a_range_that_ends_in_the_future_is_waited_for() {
     for selector in ["PRODUCER_TIMESTAMP", "SERVER_TIMESTAMP"] {
@@ -114,11 +124,7 @@ async fn a_range_that_ends_too_late_is_refused_with_the_moment_to_ask_again() {
     let message = rig
         .fails(&until(end, 100_000, "PRODUCER_TIMESTAMP"), "NotYetArchived")
         .await;
-    let again = jiff::Timestamp::from_millisecond(end + 40_000).expect("a time");
-    assert!(
-        message.contains(&format!("ask again from {again:.3} on")),
-        "{message}"
-    );
+    asks_again(&message, end + 40_000);
     assert_eq!(rig.aws_calls(), 0, "the clock alone says so");
 }
 
@@ -180,11 +186,7 @@ async fn a_backlog_is_found_out() {
     let message = rig
         .fails(&until(end, 20_000, "PRODUCER_TIMESTAMP"), "NotYetArchived")
         .await;
-    let again = jiff::Timestamp::from_millisecond(end + 340_000).expect("a time");
-    assert!(
-        message.contains(&format!("ask again from {again:.3} on")),
-        "{message}"
-    );
+    asks_again(&message, end + 340_000);
     assert_eq!(rig.kvs.calls("GetClip"), 0);
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::footage::{self, without_sound};
-use crate::joined::{Joining, RECORDED_MS, join};
+use crate::joined::{JoinedFile, Joining, RECORDED_MS, join};
 use crate::judges::frames::{self as pictures, Frame, frames};
 use crate::judges::packets::{self, Kind};
 use crate::judges::sound::{self, Stretch};
@@ -26,56 +26,55 @@ fn in_a_row(frames: impl IntoIterator<Item = Frame>) -> Vec<Frame> {
         .collect()
 }
 
-#[test]
-fn a_gap_is_closed() {
-    let clips = &footage::H264_AAC.clips;
-    let taken: Vec<PathBuf> = [0, 1, 4, 5].map(|number| clips[number].clone()).to_vec();
+/// A file of six clips but the third and the fourth, and those that it has.
+fn with_a_gap(name: &str, clips: &[PathBuf]) -> (Vec<PathBuf>, JoinedFile) {
+    let taken = [0, 1, 4, 5].map(|number| clips[number].clone()).to_vec();
     let joining = Joining {
         missing_before: vec![2],
         ..Joining::default()
     };
-    let file = joining.join("gap", &taken);
+    let file = joining.join(name, &taken);
+    (taken, file)
+}
+
+/// The frames of sound are those of the clips, but for those that were put in and left out.
+#[track_caller]
+fn has_the_sound_of(file: &JoinedFile, clips: &[PathBuf]) {
+    let apart = (file.report.silent_frames, file.report.audio_samples_left_out);
+    packets::are_those_of(&file.path, clips, Kind::Audio, apart).unwrap();
+}
+
+/// A [`Stretch`] of the file sounds like the recording.
+#[track_caller]
+fn sounds_as_recorded(file: &JoinedFile, picture: f64, from: f64, to: Option<f64>) {
+    let stretch = Stretch {
+        picture,
+        from,
+        to,
+        frame: AAC,
+    };
+    sound::is_that_of(&file.path, &footage::H264_AAC.whole, &stretch).unwrap();
+}
+
+#[test]
+fn a_gap_is_closed() {
+    let (taken, file) = with_a_gap("gap", &footage::H264_AAC.clips);
     is_sound(&file, AAC);
     let whole = frames(&footage::H264_AAC.whole).unwrap();
     pictures::are(&file.path, &in_a_row([&whole[..100], &whole[200..]].concat())).unwrap();
     assert_eq!((file.report.gaps_closed, file.report.start_ms), (1, RECORDED_MS));
     assert_eq!(file.report.end_ms, RECORDED_MS + 8_000 + 60_000);
+    has_the_sound_of(&file, &taken);
     let report = &file.report;
-    packets::are_those_of(
-        &file.path,
-        &taken,
-        Kind::Audio,
-        (report.silent_frames, report.audio_samples_left_out),
-    )
-    .unwrap();
     // Clips that follow each other overlap by some frames of sound; what belongs before the gap has no room.
     assert!(report.audio_samples_left_out <= 6, "{report:?}");
-    let whole = &footage::H264_AAC.whole;
-    let before = Stretch {
-        picture: 0.0,
-        from: 0.0,
-        to: Some(3.9),
-        frame: AAC,
-    };
-    sound::is_that_of(&file.path, whole, &before).unwrap();
-    let behind = Stretch {
-        picture: 4.0,
-        from: 4.1,
-        to: None,
-        frame: AAC,
-    };
-    sound::is_that_of(&file.path, whole, &behind).unwrap();
+    sounds_as_recorded(&file, 0.0, 0.0, Some(3.9));
+    sounds_as_recorded(&file, 4.0, 4.1, None);
 }
 
 #[test]
 fn leading_pictures_after_a_gap_are_dropped() {
-    let clips = &footage::H265_HVC1.clips;
-    let taken: Vec<PathBuf> = [0, 1, 4, 5].map(|number| clips[number].clone()).to_vec();
-    let joining = Joining {
-        missing_before: vec![2],
-        ..Joining::default()
-    };
-    let file = joining.join("leading", &taken);
+    let (taken, file) = with_a_gap("leading", &footage::H265_HVC1.clips);
     is_sound_and_open(&file, AAC, |number| {
         leads(if number < 96 { number } else { number + 104 })
     });
@@ -116,37 +115,24 @@ fn some_silent(silent: &[usize]) -> Vec<PathBuf> {
         .collect()
 }
 
+/// A sound file of all pictures of the recording, of clips some of which have no sound.
+fn partly_silent(name: &str, silent: &[usize]) -> (Vec<PathBuf>, JoinedFile) {
+    let clips = some_silent(silent);
+    let file = join(name, &clips);
+    is_sound(&file, AAC);
+    pictures::are(&file.path, &frames(&footage::H264_AAC.whole).unwrap()).unwrap();
+    (clips, file)
+}
+
 #[test]
 fn a_clip_without_sound_among_others_is_silent() {
-    let clips = some_silent(&[2, 3]);
-    let file = join("silent", &clips);
-    is_sound(&file, AAC);
-    let whole = &footage::H264_AAC.whole;
-    pictures::are(&file.path, &frames(whole).unwrap()).unwrap();
+    let (clips, file) = partly_silent("silent", &[2, 3]);
     let report = &file.report;
     // Four seconds of 46.9 frames, give or take what hides at the edges.
     assert!((180..=190).contains(&report.silent_frames), "{report:?}");
-    packets::are_those_of(
-        &file.path,
-        &clips,
-        Kind::Audio,
-        (report.silent_frames, report.audio_samples_left_out),
-    )
-    .unwrap();
-    let before = Stretch {
-        picture: 0.0,
-        from: 0.0,
-        to: Some(3.9),
-        frame: AAC,
-    };
-    sound::is_that_of(&file.path, whole, &before).unwrap();
-    let behind = Stretch {
-        picture: 0.0,
-        from: 8.0,
-        to: None,
-        frame: AAC,
-    };
-    sound::is_that_of(&file.path, whole, &behind).unwrap();
+    has_the_sound_of(&file, &clips);
+    sounds_as_recorded(&file, 0.0, 0.0, Some(3.9));
+    sounds_as_recorded(&file, 0.0, 8.0, None);
     let between = sound::sound(&file.path).unwrap();
     let index = |at: f64| ((at - between.after_picture) * between.rate) as usize;
     assert!(
@@ -159,34 +145,14 @@ fn a_clip_without_sound_among_others_is_silent() {
 
 #[test]
 fn sound_that_begins_late_stays_late() {
-    let clips = some_silent(&[0, 1]);
-    let file = join("late-sound", &clips);
-    is_sound(&file, AAC);
-    let whole = &footage::H264_AAC.whole;
-    pictures::are(&file.path, &frames(whole).unwrap()).unwrap();
-    let stretch = Stretch {
-        picture: 0.0,
-        from: 4.1,
-        to: None,
-        frame: AAC,
-    };
-    sound::is_that_of(&file.path, whole, &stretch).unwrap();
+    let (_, file) = partly_silent("late-sound", &[0, 1]);
+    sounds_as_recorded(&file, 0.0, 4.1, None);
 }
 
 #[test]
 fn sound_that_ends_early_is_over() {
-    let clips = some_silent(&[4, 5]);
-    let file = join("early-end", &clips);
-    is_sound(&file, AAC);
-    let whole = &footage::H264_AAC.whole;
-    pictures::are(&file.path, &frames(whole).unwrap()).unwrap();
-    let stretch = Stretch {
-        picture: 0.0,
-        from: 0.0,
-        to: Some(7.9),
-        frame: AAC,
-    };
-    sound::is_that_of(&file.path, whole, &stretch).unwrap();
+    let (_, file) = partly_silent("early-end", &[4, 5]);
+    sounds_as_recorded(&file, 0.0, 0.0, Some(7.9));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use clip_export_local::{function, s3};
 use serde_json::Value;
 
 use super::stack::{Addresses, BUCKETS, FAILED, Stack, starting};
-use super::{Run, progress, receipt};
+use super::{Run, messages, progress, receipt};
 
 /// Lambda's longest timeout: a local machine may be slow, and a person can press Ctrl-C.
 const DEADLINE: Duration = Duration::from_secs(900);
@@ -28,7 +28,7 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
     let process = function::start(&run.function, &api, &environment).map_err(naming(&run.function))?;
 
     let (outcome, ended) = {
-        let invocation = api.invoke(event, DEADLINE);
+        let invocation = api.invoke(event.clone(), DEADLINE);
         let showing = show_lines(&process);
         tokio::pin!(invocation, showing);
         tokio::select! {
@@ -48,9 +48,15 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
     for message in stack.sqs.messages(FAILED) {
         eprintln!("{}", warning(&message));
     }
+    let log = process.lines();
     match outcome {
         Outcome::Response(response) => {
             let failures = response["batchItemFailures"].as_array();
+            let stays = |id: &str| {
+                let mut failures = failures.into_iter().flatten();
+                failures.any(|failure| failure["itemIdentifier"] == id)
+            };
+            let messages = messages::render(&event, &log, stays);
             let paths = match failures {
                 None => paths(&response, &stack.s3),
                 // A batch's answer names no clips.
@@ -58,12 +64,21 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
             };
             if run.json {
                 println!("{response:#}");
+                for message in &messages {
+                    eprintln!("{message}");
+                }
                 for path in &paths {
                     eprintln!("{}", path.display());
                 }
             } else {
                 print!("\n{}", receipt::render(&response));
                 println!();
+                for message in &messages {
+                    println!("{message}");
+                }
+                if !messages.is_empty() {
+                    println!();
+                }
                 for path in &paths {
                     println!("{}", path.display());
                 }
@@ -73,7 +88,13 @@ pub(crate) async fn run(run: Run) -> io::Result<bool> {
         Outcome::Error {
             error_type,
             error_message,
-        } => eprintln!("\nfailed: {error_type}\n{error_message}"),
+        } => {
+            eprintln!("\nfailed: {error_type}\n{error_message}");
+            // A batch is answered with an error if all of it stays.
+            for message in messages::render(&event, &log, |_| true) {
+                eprintln!("{message}");
+            }
+        }
         Outcome::Exited { status: Some(status) } => {
             eprintln!("\nfailed: the function's process ended before it answered ({status})");
         }

@@ -32,18 +32,12 @@ const THROTTLE: (u16, &str, &str) = (429, "TooManyRequestsException", "Rate Exce
 /// The operations that this Lambda knows, as AWS spells them.
 pub const OPERATIONS: [&str; 1] = ["Invoke"];
 
-/// For [`Faults::new`]: everything but an error inside a 200, which only S3 has.
+/// For [`Faults::new`].
 pub(super) fn can_express(operation: &str, fault: &Fault) -> Result<(), String> {
     if !OPERATIONS.contains(&operation) {
         return Err(format!("Lambda here has {}", OPERATIONS.join(", ")));
     }
-    match fault {
-        Fault::ErrorInside200 { .. } => Err("only S3 puts errors into a 200".to_owned()),
-        Fault::Error { status, .. } if !(400..=599).contains(status) => {
-            Err(format!("{status} is no error status"))
-        }
-        _ => Ok(()),
-    }
+    faults::all_but_an_error_inside_200(fault)
 }
 
 pub(super) struct Service {

@@ -44,12 +44,7 @@ impl Stack {
 async fn throttling_and_errors_have_s3s_form_and_happen_once() {
     let stack = stack().await;
     let put = || {
-        let put = stack
-            .client
-            .put_object()
-            .bucket("clips")
-            .key("clip.mp4")
-            .if_none_match("*");
+        let put = stack.put_object().if_none_match("*");
         put.body(ByteStream::from(bytes(1, 3_000_000))).send()
     };
     stack.fails("PutObject", Fault::Throttle);
@@ -75,7 +70,7 @@ async fn throttling_and_errors_have_s3s_form_and_happen_once() {
 async fn a_reset_does_no_work_and_a_lost_answer_does() {
     let stack = stack().await;
     let put = || {
-        let put = stack.client.put_object().bucket("clips").key("clip.mp4");
+        let put = stack.put_object();
         put.body(ByteStream::from_static(b"body")).send()
     };
     stack.fails("PutObject", Fault::Reset);
@@ -146,12 +141,7 @@ async fn uploads_are_cut_and_stalled_and_nothing_is_stored() {
     let body = bytes::Bytes::from(bytes(1, 20_000_000));
     let crc64nvme = crc64nvme(&body);
     let part = || {
-        let part = stack
-            .client
-            .upload_part()
-            .bucket("clips")
-            .key("clip.mp4")
-            .upload_id(&upload);
+        let part = stack.upload_part(&upload);
         let part = part.part_number(7).checksum_crc64_nvme(&crc64nvme);
         let part = part.body(ByteStream::from(body.clone())).customize();
         // Hashing the body for a signature would take longer than the patience for a stall.

@@ -13,6 +13,9 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
+use aws_sdk_s3::operation::upload_part::builders::UploadPartFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -107,15 +110,22 @@ impl Stack {
         created.upload_id().unwrap().to_owned()
     }
 
+    /// The request that puts `clips/clip.mp4`, ready for more fields.
+    fn put_object(&self) -> PutObjectFluentBuilder {
+        self.client.put_object().bucket("clips").key("clip.mp4")
+    }
+
+    /// The request that sends a part of that upload, ready for more fields.
+    fn upload_part(&self, upload: &str) -> UploadPartFluentBuilder {
+        let part = self.client.upload_part().bucket("clips").key("clip.mp4");
+        part.upload_id(upload)
+    }
+
     /// Uploads one part to that upload.
     async fn part(&self, upload: &str, number: i32, bytes: Vec<u8>) -> CompletedPart {
         let crc64nvme = crc64nvme(&bytes);
         let answer = self
-            .client
-            .upload_part()
-            .bucket("clips")
-            .key("clip.mp4")
-            .upload_id(upload)
+            .upload_part(upload)
             .part_number(number)
             .checksum_crc64_nvme(&crc64nvme)
             .body(ByteStream::from(bytes))
@@ -131,12 +141,7 @@ impl Stack {
     }
 
     /// The request that completes that upload, ready for more fields.
-    fn complete(
-        &self,
-        upload: &str,
-        parts: &[CompletedPart],
-    ) -> aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder
-    {
+    fn complete(&self, upload: &str, parts: &[CompletedPart]) -> CompleteMultipartUploadFluentBuilder {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec()));
         self.client
             .complete_multipart_upload()

@@ -8,8 +8,7 @@ use super::*;
 
 impl Stack {
     fn put(&self) -> PutObjectFluentBuilder {
-        let put = self.client.put_object().bucket("clips").key("clip.mp4");
-        put.body(ByteStream::from_static(b"body"))
+        self.put_object().body(ByteStream::from_static(b"body"))
     }
 
     async fn put_is_refused(&self, put: PutObjectFluentBuilder, status: u16, code: &str) {
@@ -179,12 +178,7 @@ async fn what_upload_part_refuses() {
     let stack = stack().await;
     let upload = stack.create().await;
     let part = || {
-        let part = stack
-            .client
-            .upload_part()
-            .bucket("clips")
-            .key("clip.mp4")
-            .upload_id(&upload);
+        let part = stack.upload_part(&upload);
         part.part_number(1).body(ByteStream::from_static(b"body"))
     };
     let good = crc64nvme(b"body");

@@ -169,12 +169,7 @@ async fn uploads_and_parts_are_listed_until_aborted() {
 async fn of_two_writers_one_wins() {
     let stack = stack().await;
     let put = || {
-        let put = stack
-            .client
-            .put_object()
-            .bucket("clips")
-            .key("clip.mp4")
-            .if_none_match("*");
+        let put = stack.put_object().if_none_match("*");
         put.body(ByteStream::from(bytes(1, 100_000))).send()
     };
     let (one, two) = tokio::join!(put(), put());
@@ -196,7 +191,7 @@ async fn a_body_that_does_not_arrive_whole_leaves_nothing() {
     let upload = stack.create().await;
     let presigning =
         aws_sdk_s3::presigning::PresigningConfig::expires_in(std::time::Duration::from_secs(60)).unwrap();
-    let put = stack.client.put_object().bucket("clips").key("clip.mp4");
+    let put = stack.put_object();
     let put = put.presigned(presigning.clone()).await.unwrap();
     let target = put.uri().split_once("127.0.0.1").unwrap().1;
     let path = &target[target.find('/').unwrap()..];

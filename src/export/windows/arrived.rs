@@ -6,7 +6,7 @@ use super::Windows;
 use super::print::Print;
 use crate::error::Error;
 use crate::mp4::{ClipTables, FragmentStart};
-use crate::plan::{Arrival, Seen, Strange, Sync, WINDOW_BYTES, compare};
+use crate::plan::{Arrival, Planned, Seen, Strange, Sync, WINDOW_BYTES, compare};
 
 impl Windows<'_> {
     /// Finds the fragments of the window in a clip.
@@ -33,13 +33,8 @@ impl Windows<'_> {
             last_sound_us: tables.last_sound_us(),
             may_be_cut: tables.media_bytes() > WINDOW_BYTES,
         };
-        let planned = self
-            .listed
-            .plan
-            .fragments()
-            .get(window.clone())
-            .unwrap_or_default();
-        let arrival = compare(planned, &seen).map_err(|strange| self.strange(window, strange))?;
+        let arrival =
+            compare(self.planned(window), &seen).map_err(|strange| self.strange(window, strange))?;
         let print = |fragment: usize| {
             let start = arrival.fragments.get(fragment)?.sample;
             let next = arrival.fragments.get(fragment.saturating_add(1));
@@ -65,13 +60,7 @@ impl Windows<'_> {
     }
 
     pub(super) fn starts(&self, window: &Range<usize>, arrival: &Arrival) -> Vec<FragmentStart> {
-        let planned = self
-            .listed
-            .plan
-            .fragments()
-            .get(window.clone())
-            .unwrap_or_default();
-        let starts = arrival.fragments.iter().zip(planned);
+        let starts = arrival.fragments.iter().zip(self.planned(window));
         starts
             .map(|(found, planned)| FragmentStart {
                 sample: found.sample,
@@ -79,6 +68,11 @@ impl Windows<'_> {
                 continues: found.continues,
             })
             .collect()
+    }
+
+    fn planned(&self, window: &Range<usize>) -> &[Planned] {
+        let fragments = self.listed.plan.fragments();
+        fragments.get(window.clone()).unwrap_or_default()
     }
 
     /// An answer that does not fit the plan, and which one.

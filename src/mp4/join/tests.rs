@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::*;
 use crate::mp4::Scanner;
 use crate::mp4::tables::TrackTables;
-use crate::mp4::test_clip::Clip;
+use crate::mp4::test_clip::{Clip, be32, boxed};
 
 /// A joined file, read back.
 struct File {
@@ -45,6 +45,23 @@ fn read(file: &[u8]) -> ClipTables {
     scanner.tables().expect("a moov").expect("tables")
 }
 
+/// A `moov` with a track of pictures of which nothing but its tables is said.
+fn moov_of(timescale: u32, stbl: &[u8]) -> Vec<u8> {
+    let mdia = boxed(
+        b"mdia",
+        &[
+            &boxed(b"mdhd", &[&be32(&[0, 0, 0, timescale, 0, 0])]),
+            &boxed(b"hdlr", &[&be32(&[0, 0]), b"vide", &[0; 13]]),
+            &boxed(b"minf", &[stbl]),
+        ],
+    );
+    [
+        boxed(b"mvhd", &[&be32(&[0, 0, 0, 1000, 0])]),
+        boxed(b"trak", &[&boxed(b"tkhd", &[&be32(&[7]), &[0; 80]]), &mdia]),
+    ]
+    .concat()
+}
+
 /// Carries out a recipe, with pieces of these sizes in turn.
 fn carry_out(mut recipe: Recipe, file: &[u8], sizes: &[usize]) -> Vec<u8> {
     let (mut out, mut at) = (Vec::new(), 0);
@@ -60,6 +77,12 @@ fn carry_out(mut recipe: Recipe, file: &[u8], sizes: &[usize]) -> Vec<u8> {
     out
 }
 
+/// Begins a clip of which everything is taken.
+fn begin(joiner: &mut Joiner, tables: ClipTables, fragments: &[FragmentStart]) -> Result<Recipe, Mp4Error> {
+    let end = tables.video_samples();
+    joiner.begin(tables, &Selection { fragments, end })
+}
+
 fn add(
     joiner: &mut Joiner,
     file: &[u8],
@@ -67,11 +90,7 @@ fn add(
     payload: &mut Vec<u8>,
     sizes: &[usize],
 ) {
-    let tables = read(file);
-    let end = tables.video_samples();
-    let recipe = joiner
-        .begin(tables, &Selection { fragments, end })
-        .expect("joins");
+    let recipe = begin(joiner, read(file), fragments).expect("joins");
     payload.extend(carry_out(recipe, file, sizes));
     joiner.commit();
     assert_eq!(joiner.position(), payload.len() as u64);

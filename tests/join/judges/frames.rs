@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::packets::{Kind, same};
+use super::playing::seconds;
 use crate::tools::{Verdict, ask};
 
 /// One presented picture.
@@ -86,25 +87,7 @@ pub(crate) fn are_within(file: &Path, expected: &[Frame], within: f64) -> Verdic
 /// key frame in decode order (`leads`): ffmpeg seeks to that key frame, in an uncut recording too.
 pub(crate) fn can_be_sought(file: &Path, count: usize, seed: u64, leads: impl Fn(usize) -> bool) -> Verdict {
     let frames = frames(file)?;
-    let start: f64 = {
-        let file = file.to_string_lossy();
-        let printed = ask(
-            "ffprobe",
-            [
-                "-v",
-                "error",
-                "-show_entries",
-                "format=start_time",
-                "-of",
-                "csv=p=0",
-                &file,
-            ],
-        )?;
-        printed
-            .trim()
-            .parse()
-            .map_err(|_| format!("starts at {printed}"))?
-    };
+    let start = seconds(file, "start_time")?;
     let mut random = fastrand::Rng::with_seed(seed);
     let path = file.to_string_lossy();
     let sought = std::iter::repeat_with(|| random.usize(1..frames.len())).filter(|number| !leads(*number));

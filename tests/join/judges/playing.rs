@@ -33,20 +33,15 @@ pub(crate) fn decodes_without_a_word(file: &Path) -> Verdict {
 
 /// Seconds that the file says it lasts.
 pub(crate) fn duration(file: &Path) -> Result<f64, String> {
-    let file = file.to_string_lossy();
-    let printed = ask(
-        "ffprobe",
-        [
-            "-v",
-            "error",
-            "-show_entries",
-            "format=duration",
-            "-of",
-            "csv=p=0",
-            &file,
-        ],
-    )?;
-    printed.trim().parse().map_err(|_| format!("lasts {printed}"))
+    seconds(file, "duration")
+}
+
+/// One of the times, in seconds, that ffprobe tells of a whole file.
+pub(crate) fn seconds(file: &Path, time: &str) -> Result<f64, String> {
+    let (entry, file) = (format!("format={time}"), file.to_string_lossy());
+    let asked = ["-v", "error", "-show_entries", &entry, "-of", "csv=p=0", &file];
+    let printed = ask("ffprobe", asked)?;
+    printed.trim().parse().map_err(|_| format!("{time} is {printed}"))
 }
 
 /// The file lasts that many seconds, within `within` seconds.

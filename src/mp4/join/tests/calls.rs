@@ -90,15 +90,7 @@ fn a_second_answer_continues_the_first_if_it_is_the_same_media() {
     let mut joiner = Joiner::new(None);
     let tables = read(&file);
     let selection = fragments(&tables, 0, false);
-    let recipe = joiner
-        .begin(
-            tables,
-            &Selection {
-                fragments: &selection,
-                end: 16,
-            },
-        )
-        .expect("joins");
+    let recipe = begin(&mut joiner, tables, &selection).expect("joins");
     let whole = carry_out(recipe, &file, &[40]);
     let mut again = joiner.begin_again(&read(&later)).expect("the same media");
     again.resume_at(100);
@@ -108,13 +100,7 @@ fn a_second_answer_continues_the_first_if_it_is_the_same_media() {
     assert_eq!(out.concat(), whole[100..]);
     assert_eq!(joiner.begin_again(&read(&clip(1, 15, aac(10)).file())), None);
     assert!(matches!(
-        joiner.begin(
-            read(&file),
-            &Selection {
-                fragments: &selection,
-                end: 16
-            }
-        ),
+        begin(&mut joiner, read(&file), &selection),
         Err(Mp4Error::Mismatch { .. })
     ));
 }
@@ -125,26 +111,10 @@ fn what_was_given_up_is_in_the_payload_and_nowhere_else() {
     let tables = read(&file);
     let selection = fragments(&tables, 0, false);
     let mut joiner = Joiner::new(None);
-    joiner
-        .begin(
-            tables.clone(),
-            &Selection {
-                fragments: &selection,
-                end: 16,
-            },
-        )
-        .expect("joins");
+    begin(&mut joiner, tables.clone(), &selection).expect("joins");
     joiner.abandon(123);
     assert_eq!((joiner.position(), joiner.unreferenced()), (123, 123));
-    let recipe = joiner
-        .begin(
-            tables,
-            &Selection {
-                fragments: &selection,
-                end: 16,
-            },
-        )
-        .expect("joins");
+    let recipe = begin(&mut joiner, tables, &selection).expect("joins");
     let payload = [vec![0; 123], carry_out(recipe, &file, &[64])].concat();
     joiner.commit();
     let joined = finish(joiner, &payload);
@@ -163,30 +133,20 @@ fn media_that_passed_before_its_tables_needs_no_recipe() {
     let passed = usize::try_from(media.start).expect("small")..usize::try_from(media.end).expect("small");
     let tables = read(&file);
     let selection = fragments(&tables, 0, false);
+    let whole = Selection {
+        fragments: &selection,
+        end: tables.video_samples(),
+    };
     let mut joiner = Joiner::new(None);
     assert!(!joiner.may_insert());
     joiner
-        .begin_passed(
-            tables.clone(),
-            &Selection {
-                fragments: &selection,
-                end: 16,
-            },
-            media.clone(),
-        )
+        .begin_passed(tables.clone(), &whole, media.clone())
         .expect("joins");
     assert!(joiner.may_insert());
     let joined = finish(joiner, &file[passed]);
     assert_eq!(joined.bytes, join(&[source]).bytes);
     let short = media.start..media.end - 1;
-    let refused = Joiner::new(None).begin_passed(
-        tables,
-        &Selection {
-            fragments: &selection,
-            end: 16,
-        },
-        short,
-    );
+    let refused = Joiner::new(None).begin_passed(tables, &whole, short);
     assert!(refused.is_err());
 }
 
@@ -197,16 +157,7 @@ fn places_are_wide_only_behind_4_gib() {
         let tables = read(&file);
         let mut joiner = Joiner::new(None);
         let selection = fragments(&tables, 0, false);
-        let length = joiner
-            .begin(
-                tables,
-                &Selection {
-                    fragments: &selection,
-                    end: 8,
-                },
-            )
-            .expect("joins")
-            .len();
+        let length = begin(&mut joiner, tables, &selection).expect("joins").len();
         joiner.commit();
         joiner.abandon(payload - length);
         let head: Vec<u8> = joiner
@@ -287,19 +238,7 @@ fn a_head_that_would_be_too_large_is_refused_before_its_clip_goes_out() {
             &boxed(b"ctts", &[&be32(&[0, rows]), &be32(&pairs(0, 1))]),
         ],
     );
-    let mdia = boxed(
-        b"mdia",
-        &[
-            &boxed(b"mdhd", &[&be32(&[0, 0, 0, 10_000, 0, 0])]),
-            &boxed(b"hdlr", &[&be32(&[0, 0]), b"vide", &[0; 13]]),
-            &boxed(b"minf", &[&stbl]),
-        ],
-    );
-    let moov = [
-        boxed(b"mvhd", &[&be32(&[0, 0, 0, 1000, 0])]),
-        boxed(b"trak", &[&boxed(b"tkhd", &[&be32(&[7]), &[0; 80]]), &mdia]),
-    ]
-    .concat();
+    let moov = moov_of(10_000, &stbl);
     let tables = ClipTables::read(&moov).expect("tables");
     let mut joiner = Joiner::new(None);
     let selection = [FragmentStart {
@@ -308,13 +247,7 @@ fn a_head_that_would_be_too_large_is_refused_before_its_clip_goes_out() {
         continues: true,
     }];
     for clip in 1.. {
-        match joiner.begin(
-            tables.clone(),
-            &Selection {
-                fragments: &selection,
-                end: rows,
-            },
-        ) {
+        match begin(&mut joiner, tables.clone(), &selection) {
             Ok(_) => joiner.commit(),
             Err(error) => {
                 assert!(

@@ -35,19 +35,7 @@ fn a_clip_cannot_claim_more_pictures_than_its_tables_have_room_for() {
             &boxed(b"stco", &[&be32(&[0, 1, 0])]),
         ],
     );
-    let mdia = boxed(
-        b"mdia",
-        &[
-            &boxed(b"mdhd", &[&be32(&[0, 0, 0, 90_000, 0, 0])]),
-            &boxed(b"hdlr", &[&be32(&[0, 0]), b"vide", &[0; 13]]),
-            &boxed(b"minf", &[&stbl]),
-        ],
-    );
-    let moov = [
-        boxed(b"mvhd", &[&be32(&[0, 0, 0, 1000, 0])]),
-        boxed(b"trak", &[&boxed(b"tkhd", &[&be32(&[7]), &[0; 80]]), &mdia]),
-    ]
-    .concat();
+    let moov = moov_of(90_000, &stbl);
     assert!(matches!(
         ClipTables::read(&moov),
         Err(Mp4Error::Unsupported { .. })
