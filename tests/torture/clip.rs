@@ -79,7 +79,10 @@ pub(crate) fn is_made_of(
     }
     let lasts: i64 = fragments.iter().map(|fragment| fragment.duration_ms).sum();
     let most = match (timing, fragments) {
-        (Timing::AsSent, [first, .., last]) => last.producer_start + last.duration_ms - first.producer_start,
+        // Fragments that overlap play longer than it is from the first to the last.
+        (Timing::AsSent, [first, .., last]) => {
+            lasts.max(last.producer_start + last.duration_ms - first.producer_start)
+        }
         _ => lasts,
     };
     let played: f64 = movie
