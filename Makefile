@@ -50,12 +50,15 @@ check: format clippy docs lean deny advisories-if-reachable lint-template lint-s
 .PHONY: format
 format:
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 
-# Without `aws` too, where a name that only the function uses would go unnoticed.
+# Without `aws` too, where a name that only the function uses would go unnoticed; and the fuzz targets, so that they
+# keep up where there is no nightly compiler to run them.
 .PHONY: clippy
 clippy:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package clip-export --lib --no-default-features --locked -- -D warnings
+	cargo clippy --manifest-path fuzz/Cargo.toml --bins --locked -- -D warnings
 
 .PHONY: docs
 docs: export RUSTDOCFLAGS = -D warnings

@@ -65,7 +65,7 @@ fn fragment(number: u64, &(far, producer, server, length, bytes): &Listed) -> Fr
         server_ms: producer_ms.saturating_add(near(server, 2)),
         // The reader of the list lets nothing through that is negative, or has no bytes.
         length_ms: near(length, 4).unsigned_abs().min(i64::MAX.unsigned_abs()) as i64,
-        bytes: (u64::from(bytes) << (far >> 6 & 3) * 10).max(1),
+        bytes: (u64::from(bytes) << ((far >> 6 & 3) * 10)).max(1),
     }
 }
 
@@ -91,7 +91,7 @@ fn is_sound(plan: &Plan) {
     for fragment in plan.fragments() {
         let _ = plan.wall_ms(fragment);
     }
-    (plan.end_ms(), plan.skew_ms());
+    let _ = (plan.end_ms(), plan.skew_ms());
     assert_eq!(plan.settles_ms(true).is_some(), !plan.gaps.is_empty());
     assert!(plan.settles_ms(true) <= plan.settles_ms(false));
 }
