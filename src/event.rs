@@ -28,10 +28,8 @@ mod stream;
 
 pub use alarm_streams::AlarmStreams;
 pub use batch::{Batch, Message};
-pub(crate) use destination::check_bucket;
-pub use destination::{Destination, StorageClass};
-pub(crate) use fault::shown_text;
-pub use fault::{Fault, Faults};
+pub use destination::{Destination, StorageClass, check_bucket};
+pub use fault::{Fault, Faults, shown_text};
 pub use home::Home;
 pub use identity::Origin;
 pub use key::KeyTemplate;

@@ -70,7 +70,10 @@ fn is_canonical(request: &ExportRequest) {
         (1..=1024).contains(&key.len()) && !key.starts_with('/') && !key.ends_with('/'),
         "{key:?}"
     );
-    let metadata = request.object_metadata("00000000-0000-0000-0000-000000000000");
+    assert!(request.destination.numbered_key(999_999).contains("-999999"));
+    let mut metadata = request.object_metadata("00000000-0000-0000-0000-000000000000");
+    metadata.push(ExportRequest::numbered_metadata(999_999));
+    metadata.push(ExportRequest::coverage_metadata("COMPLETE"));
     assert!(
         metadata
             .iter()

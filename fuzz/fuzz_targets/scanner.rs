@@ -5,6 +5,7 @@
 #![no_main]
 
 use clip_export::mp4::{Movie, Mp4Error, Scanner};
+use clip_export::plan::{Answer, TimeRange, doubts};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -14,10 +15,30 @@ fuzz_target!(|input: &[u8]| {
     let whole = scan([file]);
     assert_eq!(whole, scan(pieces(sizes, file)), "in pieces");
     let skipped = skip(sizes[0], file);
-    if whole.is_ok() {
+    if let Ok(movie) = &whole {
+        is_doubted(movie, file.len() as u64);
         assert_eq!(whole, skipped, "skipping");
     }
 });
+
+/// Judges the clip as one that no list of fragments explains.
+fn is_doubted(movie: &Movie, bytes: u64) {
+    let answer = Answer {
+        bytes,
+        video_sync_samples: movie.video_sync_samples(),
+        duration_seconds: movie.video_seconds(),
+        longest_picture_seconds: movie.longest_picture_seconds(),
+    };
+    let times = [answer.duration_seconds, answer.longest_picture_seconds];
+    assert!(
+        times.iter().all(|time| time.is_finite() && *time >= 0.0),
+        "{times:?}"
+    );
+    let range = TimeRange::from_milliseconds(0, 60_000).expect("a minute");
+    for doubt in doubts(&range, &answer) {
+        assert!(!doubt.code().is_empty() && doubt.to_string().len() < 1000);
+    }
+}
 
 fn scan<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Movie, Mp4Error> {
     let mut scanner = Scanner::new();

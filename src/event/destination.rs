@@ -240,7 +240,7 @@ fn is_token_byte(byte: u8) -> bool {
 ///
 /// Source: S3 user guide, "General purpose bucket naming rules". Names that end in `--x-s3` or
 /// `--table-s3` belong to other kinds of bucket, which have other semantics for conditional writes.
-pub(crate) fn check_bucket(name: &str) -> Option<&'static str> {
+pub fn check_bucket(name: &str) -> Option<&'static str> {
     const RESERVED_START: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
     const RESERVED_END: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
     let bytes = name.as_bytes();

@@ -73,7 +73,7 @@ pub(super) fn shown(json: &Json) -> String {
 }
 
 /// Text as a message shows it: quoted, escaped, cut to a length that keeps messages readable.
-pub(crate) fn shown_text(text: &str) -> String {
+pub fn shown_text(text: &str) -> String {
     if text.chars().count() <= SHOWN {
         return format!("{text:?}");
     }

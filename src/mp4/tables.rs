@@ -19,6 +19,10 @@ use super::error::Mp4Error;
 use super::header::FourCC;
 use super::runs::Runs;
 
+/// Most audio samples whose sizes are listed. A fragment lasts 20 s at most, which G.711 fills with 160,000; those of
+/// a clip that claims more, in one run of equal ones, shall not fill the memory.
+const MAX_SOUNDS_LISTED: usize = 1 << 18;
+
 /// The sample tables of one clip. Read by [`Scanner::tables`](super::Scanner::tables).
 #[derive(Debug, Clone)]
 pub struct ClipTables {
@@ -205,7 +209,7 @@ impl ClipTables {
     }
 
     /// Sizes of the audio samples that begin in a span of time, in microseconds since the first video sample
-    /// is decoded.
+    /// is decoded; of the first quarter of a million if there are more.
     #[must_use]
     pub fn sound_sizes(&self, span: std::ops::Range<i64>) -> Vec<u64> {
         let Some(track) = &self.audio else {
@@ -216,7 +220,7 @@ impl ClipTables {
         let (mut at, mut found) = (0i64, Vec::new());
         while let (Some((_, delta)), Some((_, size))) = (durations.peek(), sizes.peek()) {
             let begins = microseconds(at, track.timescale).saturating_add(delay);
-            if begins >= span.end {
+            if begins >= span.end || found.len() == MAX_SOUNDS_LISTED {
                 break;
             }
             if begins >= span.start {

@@ -32,6 +32,10 @@ pub(in crate::mp4) const MAX_SECONDS: u64 = 1 << 17;
 /// all have the same size twenty bytes could claim four billion, and who lists them would run out of memory.
 const MAX_PICTURES: u32 = 1 << 20;
 
+/// Most samples of sound of a clip: `GetClip` gives 100 MB at most, and of G.711 each byte is a sample. Those that last
+/// no time could be four billion in twenty bytes too, and who walks them would be busy for minutes.
+pub(super) const MAX_SOUNDS: u32 = 1 << 27;
+
 const VIDEO: FourCC = FourCC(*b"vide");
 const SOUND: FourCC = FourCC(*b"soun");
 
@@ -127,10 +131,14 @@ fn read_track(trak: &[u8], sound: bool, movie_timescale: u32) -> Result<(TrackTa
         }
     }
     let (entry, entries) = SampleEntry::read(require(STBL, stbl, STSD)?, sound)?;
-    if !sound && SampleTable::count(stbl)? > MAX_PICTURES {
+    let (most, what) = match sound {
+        true => (MAX_SOUNDS, "a clip of more sound than GetClip gives bytes"),
+        false => (MAX_PICTURES, "a clip of more than a million pictures"),
+    };
+    if SampleTable::count(stbl)? > most {
         return Err(Mp4Error::Unsupported {
             box_type: FourCC(*b"stsz"),
-            what: "a clip of more than a million pictures",
+            what,
         });
     }
     let table = SampleTable::read(stbl, entries)?;

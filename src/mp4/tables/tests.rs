@@ -1,8 +1,9 @@
 //! Every form in which a table may come, and what is refused.
 
+use super::read::MAX_SOUNDS;
 use super::*;
 use crate::mp4::Mp4Error;
-use crate::mp4::test_clip::{avc1, be32, boxed};
+use crate::mp4::test_clip::{avc1, be32, boxed, sound_entry};
 
 /// The parts of a `moov` with one video track; tests exchange them.
 struct Parts {
@@ -49,7 +50,7 @@ impl Parts {
         }
     }
 
-    fn read(&self) -> Result<ClipTables, Mp4Error> {
+    fn trak(&self, handler: &[u8; 4]) -> Vec<u8> {
         let stbl: Vec<u8> = self
             .stbl
             .iter()
@@ -59,18 +60,21 @@ impl Parts {
             b"mdia",
             &[
                 &boxed(b"mdhd", &[&self.mdhd]),
-                &boxed(b"hdlr", &[&be32(&[0, 0]), b"vide", &[0; 13]]),
+                &boxed(b"hdlr", &[&be32(&[0, 0]), handler, &[0; 13]]),
                 &boxed(b"minf", &[&boxed(b"stbl", &[&stbl])]),
             ],
         );
-        let trak = boxed(
+        boxed(
             b"trak",
             &[&boxed(b"tkhd", &[&be32(&[7]), &[0; 80]]), &self.edits, &mdia],
-        );
+        )
+    }
+
+    fn read(&self) -> Result<ClipTables, Mp4Error> {
         ClipTables::read(
             &[
                 boxed(b"mvhd", &[&be32(&[0, 0, 0, 1000, 230])]),
-                trak,
+                self.trak(b"vide"),
                 self.more.clone(),
                 vec![0; 4],
             ]
@@ -262,4 +266,24 @@ fn what_no_joiner_can_use_is_named() {
             .read()
             .is_ok()
     );
+}
+
+#[test]
+fn no_twenty_bytes_of_sound_fill_the_memory() {
+    let with_sound = |samples| Parts {
+        more: parts()
+            .with(b"stsd", [be32(&[0, 1]), sound_entry(b"alaw", 8000, 0)].concat())
+            .with(b"stts", be32(&[0, 1, samples, 0]))
+            .with(b"stsc", be32(&[0, 1, 1, samples, 1]))
+            .with(b"stsz", be32(&[0, 1, samples]))
+            .trak(b"soun"),
+        ..parts()
+    };
+    let refused = with_sound(MAX_SOUNDS + 1).read();
+    assert!(
+        matches!(refused, Err(Mp4Error::Unsupported { .. })),
+        "{refused:?}"
+    );
+    let tables = with_sound(MAX_SOUNDS).read().expect("valid");
+    assert_eq!(tables.sound_sizes(i64::MIN..i64::MAX).len(), MAX_SOUNDS_LISTED);
 }
