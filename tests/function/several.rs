@@ -102,13 +102,7 @@ async fn what_is_no_answer_says_nothing_about_the_codec() {
     for (call, fault) in faults {
         let rig = Rig::start().await;
         rig.kvs_fault("GetClip", When::Call(call), fault.clone());
-        let wanted = asked(
-            "workshop",
-            "PRODUCER_TIMESTAMP",
-            (TEN - 30) as f64,
-            (TEN + 50) as f64,
-            "COVER",
-        );
+        let wanted = covered("workshop", -30, 50);
         let receipt = rig.receipt(&wanted).await;
         assert_eq!(
             receipt["Clips"].as_array().map(Vec::len),
