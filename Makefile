@@ -223,21 +223,30 @@ bench: $(BENCH_VENV)/.complete $(BENCH_NODE)/.complete  ## what an export costs,
 
 .PHONY: bench-keep
 bench-keep:  ## keeps what `make bench` found in benches/results and in the README
-	python3 -B benches/report/keep.py "$(BENCH_OUT)"
+	mkdir -p benches/results
+	cp "$(BENCH_OUT)/README.md" "$(BENCH_OUT)/bench.png" benches/results/
+	python3 -B benches/keep.py bench-keep "$(BENCH_OUT)/summary.md"
 
 # --- Torture -------------------------------------------------------------------------------------
 
 EXPORTS ?= 1000
 MINUTES ?= 60
+TORTURE_OUT := $(CURDIR)/out/torture.md
 .PHONY: torture
+torture: export TORTURE_REPORT = $(TORTURE_OUT)
 torture: export TORTURE_FUNCTION = $(abspath $(FUNCTION))
 torture: export TORTURE_SEED = $(SEED)
 torture: export TORTURE_CASE = $(CASE)
 torture: export TORTURE_EXPORTS = $(EXPORTS)
 torture: export TORTURE_MINUTES = $(MINUTES)
 torture: judges  ## faults at random, kills and races on the function that ships: SEED=1 EXPORTS=1000 MINUTES=60; CASE=… plays one again
+	mkdir -p "$(dir $(TORTURE_OUT))"
 	cargo build --release --locked --bin clip-export
 	cargo test --quiet --locked --test torture the_storm_is_survived -- --ignored --exact --nocapture
+
+.PHONY: torture-keep
+torture-keep:  ## keeps what `make torture` found in the README
+	python3 -B benches/keep.py torture-keep "$(TORTURE_OUT)"
 
 # --- Fuzzing, with the nightly compiler ----------------------------------------------------------
 
@@ -260,7 +269,8 @@ fuzz-join fuzz-scanner fuzz-tables: SEEDS := fuzz/seeds/scanner
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(CARGO_FUZZ)/bin/cargo-fuzz
 	mkdir -p fuzz/corpus/$*
 	PATH="$(CARGO_FUZZ)/bin:$$PATH" cargo +nightly fuzz run $* fuzz/corpus/$* $(SEEDS) -- \
-		-dict=fuzz/names.dict -max_total_time=$(SECONDS) -max_len=8192 -timeout=5 -malloc_limit_mb=64
+		-dict=fuzz/names.dict -max_total_time=$(SECONDS) -max_len=8192 -timeout=5 -malloc_limit_mb=64 \
+		-verbosity=0 -print_final_stats=1
 
 SMOKE ?= 20
 .PHONY: fuzz-smoke

@@ -114,8 +114,13 @@ async fn the_storm_is_survived() {
     let report = storm.blow(&world).await;
     println!("{report}");
     let mut failures = Vec::new();
+    let mut shown = String::new();
     let mut show = |seen: Result<String, String>| match seen {
-        Ok(seen) => println!("{seen}"),
+        Ok(seen) => {
+            println!("{seen}");
+            shown += &seen;
+            shown += "\n";
+        }
         Err(failure) => failures.push(failure),
     };
     kills::the_lifecycle_rule_covers_every_key();
@@ -125,9 +130,13 @@ async fn the_storm_is_survived() {
             .await
             .map(|killed| killed.to_string()),
     );
-    println!("{}", races::HEAD);
+    show(Ok(races::HEAD.to_owned()));
     for clip in [("front-door", 20), ("highway", 20)] {
         show(races::race(&world, clip, 50).await);
+    }
+    if let Some(file) = setting("REPORT") {
+        let text = report.for_readme(storm.seed, &shown, failures.len());
+        std::fs::write(file, text).expect("a place for the report");
     }
     judge(&report, &failures);
 }

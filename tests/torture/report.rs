@@ -117,6 +117,37 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The report of `make torture` as the README shows it, with the tables of what came after the storm, of which
+    /// `others` did not hold.
+    pub(crate) fn for_readme(&self, seed: u64, after: &str, others: usize) -> String {
+        format!(
+            "The last run (`make torture SEED={seed}`, {}): {} exports in {} deliveries, {} faults played in {:.0} s; \
+             {} things that did not hold.\n\n{after}\n\
+             <details><summary>By footage, by fault, and by answer</summary>\n\n{self}\n</details>\n",
+            machine(),
+            self.all.exports,
+            self.deliveries,
+            self.all.played,
+            self.took.as_secs_f64(),
+            self.failures.len() + others,
+        )
+    }
+}
+
+/// What it ran on.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    // Only x86 says its name there.
+    let named = info.lines().find_map(|line| line.strip_prefix("model name"));
+    let name = named.and_then(|name| name.split_once(": "));
+    format!(
+        "{cores} cores of {}",
+        name.map_or(std::env::consts::ARCH, |(_, name)| name)
+    )
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = |what: &str| {
