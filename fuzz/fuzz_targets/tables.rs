@@ -38,7 +38,7 @@ fuzz_target!(|input: &[u8]| {
     assert!(samples > 0 && tables.picture_us(samples - 1).is_some());
     assert_eq!(tables.picture_us(samples), None);
     assert_eq!(tables.video_sizes(0..samples).len(), samples as usize);
-    assert!(tables.longest_inside_us() >= 0 && tables.usual_picture_us() >= 0);
+    assert!(tables.frame_inside_us() >= 0 && tables.usual_picture_us() >= 0);
     assert_eq!(tables.last_sound_us().is_some(), tables.audio().is_some());
     let sounds = tables.audio().map_or(0, |sound| sound.samples());
     let walked = if sounds <= MAX_WALKED { i64::MAX } else { i64::MIN };

@@ -153,20 +153,21 @@ impl ClipTables {
         microseconds(i64::from(self.video.usual_duration), self.video.timescale)
     }
 
-    /// The longest duration of a video sample that is not followed by a sync sample and not the last, in
-    /// microseconds, rounded down: at those a pause of the camera may have been added. The usual one where
-    /// there is no such sample.
+    /// What nine in ten video samples do not exceed in their duration, of those that are not followed by a sync
+    /// sample and not the last, in microseconds, rounded down: at those a pause of the camera may have been added, and a
+    /// hiccup is no frame. The usual duration where there is no such sample.
     #[must_use]
-    pub fn longest_inside_us(&self) -> i64 {
+    pub fn frame_inside_us(&self) -> i64 {
         let mut durations = self.video.durations.iter();
-        let (mut number, mut longest) = (0u32, None::<i64>);
+        let mut inside: Vec<(i64, u64)> = Vec::new();
+        let mut number = 0u32;
         let ends = self.video.sync_samples().chain([self.video.samples]);
-        for end in ends.map(|end| end.saturating_sub(1)) {
+        for end in ends.filter_map(|end| end.checked_sub(1)) {
             while let Some((run, delta)) = durations.peek().filter(|_| number < end) {
                 let step = run.min(u64::from(end - number));
                 durations.pass(step);
                 number += u32::try_from(step).unwrap_or(u32::MAX);
-                longest = longest.max(Some(delta));
+                inside.push((delta, step));
             }
             // The sample before the sync sample itself.
             if number == end && durations.peek().is_some() {
@@ -174,8 +175,20 @@ impl ClipTables {
                 number += 1;
             }
         }
-        longest.map_or(self.usual_picture_us(), |longest| {
-            microseconds(longest, self.video.timescale)
+        inside.sort_unstable();
+        let samples: u64 = inside.iter().map(|(_, run)| run).sum();
+        // Of five or fewer the middle: there is no tenth of them.
+        let mut left = match samples {
+            0..=5 => samples / 2,
+            _ => samples - 1 - samples / 10,
+        };
+        let found = inside.iter().find(|(_, run)| {
+            let is_here = left < *run;
+            left = left.saturating_sub(*run);
+            is_here
+        });
+        found.map_or(self.usual_picture_us(), |(delta, _)| {
+            microseconds(*delta, self.video.timescale)
         })
     }
 

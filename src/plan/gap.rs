@@ -6,8 +6,8 @@ use super::{Fragment, Planned, rfc3339_of_ms};
 /// least, and what lasts longer is the gap itself.
 const LONGEST_FRAME_MS: i64 = 1_000;
 
-/// Least tolerance in milliseconds. Producers' clocks jitter by some tens of them; a reconnect takes
-/// seconds.
+/// Least time beside a frame that is no gap, in milliseconds. Producers' clocks jitter by some tens of them; a
+/// reconnect takes seconds. Of slow cameras it is half a frame: less than a whole one can be missing unnamed.
 const LEAST_TOLERANCE_MS: i64 = 250;
 
 /// A span of the range that the clip does not show.
@@ -111,7 +111,7 @@ impl Measure {
         let frame_ms = frame_ms.clamp(0, LONGEST_FRAME_MS);
         Self {
             frame_ms,
-            tolerance_ms: frame_ms.saturating_add(frame_ms.max(LEAST_TOLERANCE_MS)),
+            tolerance_ms: frame_ms.saturating_add((frame_ms / 2).max(LEAST_TOLERANCE_MS)),
         }
     }
 

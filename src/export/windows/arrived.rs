@@ -12,7 +12,7 @@ impl Windows<'_> {
     /// Finds the fragments of the window in a clip.
     pub(super) fn arrived(&mut self, window: &Range<usize>, tables: &ClipTables) -> Result<Arrival, Error> {
         if !std::mem::replace(&mut self.knows_frame, true) {
-            let frame_us = tables.longest_inside_us();
+            let frame_us = tables.frame_inside_us();
             self.listed.plan.learn_frame(frame_us.saturating_add(999) / 1000);
         }
         let syncs: Vec<Sync> = tables

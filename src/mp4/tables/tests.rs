@@ -2,8 +2,8 @@
 
 use super::read::MAX_SOUNDS;
 use super::*;
-use crate::mp4::Mp4Error;
-use crate::mp4::test_clip::{avc1, be32, boxed, sound_entry};
+use crate::mp4::test_clip::{Clip, avc1, be32, boxed, picture, sound_entry};
+use crate::mp4::{Mp4Error, Scanner};
 
 /// The parts of a `moov` with one video track; tests exchange them.
 struct Parts {
@@ -159,6 +159,42 @@ fn times_are_told_in_microseconds() {
     );
     let all = parts().without(b"stss").read().expect("valid");
     assert_eq!(all.video_sync_samples().count(), 5);
+}
+
+/// Twenty pictures of 40 ms and one that stands for a second; and a camera that sends one a second.
+#[test]
+fn a_hiccup_is_no_frame() {
+    let frame = |deltas: &[u32]| {
+        let pictures = deltas.iter().enumerate();
+        let clip = Clip {
+            name: 1,
+            timescale: 1000,
+            video: pictures
+                .map(|(number, delta)| picture(*delta, number == 0))
+                .collect(),
+            sound: None,
+            chunk: 5,
+            moov_first: true,
+            wide: false,
+            padding: 0,
+            every_sync: false,
+        };
+        let mut scanner = Scanner::new();
+        scanner.push(&bytes::Bytes::from(clip.file())).expect("a clip");
+        scanner
+            .tables()
+            .expect("tables")
+            .expect("valid")
+            .frame_inside_us()
+    };
+    let mut deltas = vec![40; 21];
+    deltas[7] = 1000;
+    assert_eq!(frame(&deltas), 40_000);
+    assert_eq!(frame(&[1000; 8]), 1_000_000);
+    assert_eq!(frame(&[40, 1000, 40, 40]), 40_000);
+    // The last is not looked at, if there is another.
+    assert_eq!(frame(&[40, 1000]), 40_000);
+    assert_eq!(frame(&[70]), 70_000);
 }
 
 #[test]

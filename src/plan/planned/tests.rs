@@ -321,6 +321,17 @@ fn the_first_answer_tells_how_long_a_frame_is() {
     assert!(plan.fragments()[1].continues);
 }
 
+/// A camera of a picture a second: a hole of 1.9 s is no jitter.
+#[test]
+fn a_slow_camera_has_gaps_too() {
+    let mut fragments = camera(0, 5);
+    fragments.extend(camera(10_000 + 1900, 5));
+    let mut plan = Plan::new(fragments, ProducerTimestamp, &range(0, 21_000), Boundary::Cover);
+    assert_eq!(gaps(&plan), [("INSIDE", 10_000, 11_900)]);
+    plan.learn_frame(1000);
+    assert_ne!(gaps(&plan), []);
+}
+
 #[test]
 fn fragments_of_one_server_millisecond_are_fetched_together() {
     let fragments = vec![sent(0, 500), sent(2000, 500), sent(4000, 501), sent(6000, 900)];
