@@ -25,7 +25,7 @@ pub struct Receipt {
     pub clips: Vec<ClipReceipt>,
     /// Whether the clips are known to hold all of the range.
     pub coverage: Coverage,
-    /// The spans of the range that they are known not to hold.
+    /// The spans of the range that they are known not to hold, of more than a thousand the earliest.
     gaps: Vec<GapReceipt>,
     /// Reasons to believe that they lack more.
     pub doubts: Vec<DoubtReceipt>,
@@ -133,7 +133,7 @@ impl Receipt {
             request: request.into(),
             clips,
             coverage: account.coverage,
-            gaps: account.gaps.iter().map(GapReceipt::from).collect(),
+            gaps: account.named_gaps(),
             doubts: account.doubts.iter().map(DoubtReceipt::from).collect(),
             listed: account.listed,
             waited_seconds: tally.time(Stage::Wait).as_secs_f64(),

@@ -5,6 +5,10 @@ use serde::Serialize;
 use super::milliseconds;
 use crate::plan::{Doubt, Gap, Plan};
 
+/// Gaps that a receipt names, the earliest ones. Each takes 130 bytes, and a state of Step Functions holds 256 KiB: the gaps
+/// of a camera that moves every half minute would fail the workflow of a day that was exported. The log names all.
+const NAMED_GAPS: usize = 1_000;
+
 /// What is known about the completeness of a clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -79,6 +83,11 @@ pub struct Account {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListedAccount {
+    /// Gaps, those that the receipt does not name among them.
+    gap_count: usize,
+    /// Seconds of all gaps together.
+    #[serde(serialize_with = "milliseconds")]
+    gap_seconds: f64,
     /// Fragments in the clips.
     fragments: usize,
     /// Windows in which they were fetched.
@@ -104,6 +113,8 @@ impl Account {
             doubts: Vec::new(),
             gaps: plan.gaps.clone(),
             listed: Some(ListedAccount {
+                gap_count: plan.gaps.len(),
+                gap_seconds: plan.gaps.iter().map(Gap::seconds).sum(),
                 fragments: plan.fragments().len(),
                 windows,
                 fragments_resent: plan.resent,
@@ -112,6 +123,11 @@ impl Account {
                 skew_seconds: plan.skew_ms().unwrap_or(0) as f64 / 1000.0,
             }),
         }
+    }
+
+    /// The gaps that a receipt names.
+    pub(super) fn named_gaps(&self) -> Vec<GapReceipt> {
+        self.gaps.iter().take(NAMED_GAPS).map(GapReceipt::from).collect()
     }
 
     /// Of clips that were there already: what their metadata says of their coverage.
@@ -137,5 +153,38 @@ impl Account {
             gaps: Vec::new(),
             listed: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::plan::{Boundary, Fragment, FragmentSelectorType, TimeRange};
+
+    /// A camera that sends two seconds of every twenty, for a day: the receipt fits into a state of Step Functions.
+    #[test]
+    fn the_gaps_of_a_day_fit_into_a_receipt() {
+        let day = 4320;
+        let fragments = (0..day).map(|number: i64| Fragment {
+            number: number.to_string().into(),
+            producer_ms: number * 20_000,
+            server_ms: number * 20_000,
+            length_ms: 1960,
+            bytes: 100_000,
+        });
+        let at = |ms| Timestamp::from_millisecond(ms).expect("a timestamp");
+        let range = TimeRange::new(at(0), at(day * 20_000)).expect("a range");
+        let selector = FragmentSelectorType::ProducerTimestamp;
+        let mut plan = Plan::new(fragments.collect(), selector, &range, Boundary::Cover);
+        plan.learn_frame(40);
+        let account = Account::of_plan(&plan, 1);
+        let named = serde_json::to_string(&account.named_gaps()).expect("JSON");
+        assert!(named.len() < 200 * 1024, "{}", named.len());
+        let told = serde_json::to_value(&account.listed).expect("JSON");
+        assert_eq!(told["GapCount"], day);
+        assert_eq!(told["GapSeconds"], 4320.0 * 18.0);
+        assert_eq!(account.named_gaps().len(), NAMED_GAPS);
     }
 }

@@ -60,6 +60,8 @@ async fn a_small_clip_is_one_put_and_the_receipt_tells_all() {
             "Coverage": "COMPLETE",
             "Gaps": [],
             "Doubts": [],
+            "GapCount": 0,
+            "GapSeconds": 0.0,
             "Fragments": 11,
             "Windows": 1,
             "FragmentsResent": 0,

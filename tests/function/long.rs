@@ -120,6 +120,7 @@ async fn gaps_are_closed_up_whichever_way_they_are_written() {
         assert_eq!(receipt["Coverage"], json!("PARTIAL"), "{stream}");
         let gaps = receipt["Gaps"].as_array().expect("a list");
         assert_eq!(gaps.len(), 5, "{gaps:?}");
+        assert_eq!(receipt["GapCount"], json!(5));
         assert_eq!(
             gaps[0],
             json!({"Place": "INSIDE", "StartTimestamp": "2026-11-20T10:00:40.000Z",
