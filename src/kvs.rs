@@ -2,8 +2,8 @@
 //!
 //! The only module that sees the SDK clients of Kinesis Video Streams. [`Kvs`] owns the clients and the
 //! cache of data endpoints (which lives as long as the execution environment, because `GetDataEndpoint`
-//! is limited to five calls a second per stream) and of the pace that leaves half of a stream's quota to
-//! others; [`Archive`] is one stream as one export reads it, and owns the retries of calls. The SDK's
+//! is limited to five calls a second per stream) and of the pace with which this process leaves half of a
+//! stream's quota to others; [`Archive`] is one stream as one export reads it, and owns the retries of calls. The SDK's
 //! own retries are off: it does not take `ClientLimitExceededException` (HTTP 400) for throttling, and
 //! what it retries it does not report. What is asked again here is logged and counted.
 //!
@@ -34,6 +34,10 @@ use crate::tally::Tally;
 use crate::walls::Walls;
 use endpoint::{Api, Endpoints};
 use pace::{Paces, StreamPace};
+
+/// Streams of which something is kept between exports, before what nobody is using is forgotten. Few functions serve so
+/// many cameras; an event can name any number, and each takes half a kilobyte.
+const MOST_STREAMS: usize = 1_000;
 
 /// Kinesis Video Streams, as far as an export needs it.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_kinesisvideo::types::ApiName;
 
-use super::{FetchError, Kvs, name_or_arn};
+use super::{FetchError, Kvs, MOST_STREAMS, name_or_arn};
 use crate::call::CallError;
 use crate::event::Stream;
 
@@ -29,7 +29,7 @@ impl Api {
 /// call, of the five a second that a stream has.
 type Cell = Arc<tokio::sync::Mutex<Option<String>>>;
 
-/// The endpoints of all streams that were asked for.
+/// The endpoints of the streams that were asked for lately.
 #[derive(Debug, Default)]
 pub(super) struct Endpoints(Mutex<HashMap<(Stream, Api), Cell>>);
 
@@ -37,6 +37,16 @@ impl Endpoints {
     fn known(&self) -> MutexGuard<'_, HashMap<(Stream, Api), Cell>> {
         // A map of cells is never half changed: what a panicking holder left is sound.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the endpoint of a stream is or will be.
+    fn cell(&self, stream: &Stream, api: Api) -> Cell {
+        let mut known = self.known();
+        // Names that no stream has come here too.
+        if known.len() >= MOST_STREAMS {
+            known.retain(|_, cell| Arc::strong_count(cell) > 1);
+        }
+        Arc::clone(known.entry((stream.clone(), api)).or_default())
     }
 
     /// Forgets an endpoint; says whether there was one.
@@ -47,8 +57,7 @@ impl Endpoints {
 
 impl Kvs {
     pub(super) async fn data_endpoint(&self, stream: &Stream, api: Api) -> Result<String, FetchError> {
-        let asked = (stream.clone(), api);
-        let cell = Arc::clone(self.endpoints.known().entry(asked).or_default());
+        let cell = self.endpoints.cell(stream, api);
         let mut known = cell.lock().await;
         if let Some(endpoint) = &*known {
             return Ok(endpoint.clone());
@@ -69,5 +78,23 @@ impl Kvs {
         let endpoint = endpoint.ok_or(FetchError::NoEndpoint)?;
         tracing::info!(endpoint, ?api, "data endpoint");
         Ok(known.insert(endpoint).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names that no stream has, as an event may have invented them.
+    #[test]
+    fn endpoints_that_nobody_asks_for_any_more_are_forgotten() {
+        let endpoints = Endpoints::default();
+        let asked = endpoints.cell(&Stream::Name("gate".to_owned()), Api::GetClip);
+        for number in 0..2 * MOST_STREAMS {
+            endpoints.cell(&Stream::Name(format!("camera-{number}")), Api::GetClip);
+        }
+        assert!(endpoints.known().len() <= MOST_STREAMS);
+        let again = endpoints.cell(&Stream::Name("gate".to_owned()), Api::GetClip);
+        assert!(Arc::ptr_eq(&asked, &again));
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::MOST_STREAMS;
 use crate::event::Stream;
 
 /// Half of the 10,000 points a second for fragment metadata. `ListFragments` pays its `MaxResults`.
@@ -25,16 +26,20 @@ const MEDIA: u32 = 500 / 2;
 /// then a few calls in a row; in that one second they may take all of the pool.
 const MEDIA_SAVED: Duration = Duration::from_secs(1);
 
-/// The paces of all streams that were read.
+/// The paces of the streams that were read lately, by their names: a stream has one quota, however it is named.
 #[derive(Debug, Default)]
-pub(super) struct Paces(Mutex<HashMap<Stream, Arc<StreamPace>>>);
+pub(super) struct Paces(Mutex<HashMap<String, Arc<StreamPace>>>);
 
 impl Paces {
     /// The pace of a stream.
     pub(super) fn of(&self, stream: &Stream) -> Arc<StreamPace> {
         // A map of paces is never half changed: what a panicking holder left is sound.
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(paces.entry(stream.clone()).or_default())
+        if paces.len() >= MOST_STREAMS {
+            let now = Instant::now();
+            paces.retain(|_, pace| Arc::strong_count(pace) > 1 || pace.owes(now));
+        }
+        Arc::clone(paces.entry(stream.name().to_owned()).or_default())
     }
 }
 
@@ -43,6 +48,13 @@ impl Paces {
 pub(super) struct StreamPace {
     pub(super) metadata: Pace,
     pub(super) media: Pace,
+}
+
+impl StreamPace {
+    /// Whether what was spent is not earned back yet.
+    fn owes(&self, now: Instant) -> bool {
+        self.metadata.owes(now) || self.media.owes(now)
+    }
 }
 
 impl Default for StreamPace {
@@ -81,6 +93,11 @@ impl Pace {
         }
     }
 
+    fn owes(&self, now: Instant) -> bool {
+        let earned_back = self.earned_back.lock().unwrap_or_else(PoisonError::into_inner);
+        earned_back.is_some_and(|earned_back| earned_back > now)
+    }
+
     /// Waits until what calls before have paid is earned back, but for what was saved up, and pays for
     /// one that is made right after. The first one never waits.
     pub(super) async fn pay(&self, points: u32) {
@@ -116,6 +133,30 @@ mod tests {
         assert_eq!(begun.elapsed().as_millis(), 800);
         pace.pay(1).await;
         assert_eq!(begun.elapsed().as_millis(), 804);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_has_one_quota_however_it_is_named() {
+        let paces = Paces::default();
+        let arn = "arn:aws:kinesisvideo:eu-west-1:123456789012:stream/gate/1500000000000";
+        let begun = Instant::now();
+        paces.of(&Stream::Name("gate".to_owned())).media.pay(250).await;
+        paces.of(&Stream::Arn(arn.to_owned())).media.pay(250).await;
+        assert_eq!(begun.elapsed().as_millis(), 1000);
+    }
+
+    /// A batch may name ten thousand streams, and the next one others.
+    #[tokio::test(start_paused = true)]
+    async fn streams_that_nobody_reads_any_more_are_forgotten() {
+        let paces = Paces::default();
+        let read = paces.of(&Stream::Name("read".to_owned()));
+        paces.of(&Stream::Name("owing".to_owned())).media.pay(250).await;
+        for number in 0..2 * MOST_STREAMS {
+            paces.of(&Stream::Name(format!("camera-{number}")));
+        }
+        let known = paces.0.lock().expect("sound");
+        assert!(known.len() <= MOST_STREAMS, "{}", known.len());
+        assert!(known.contains_key("owing") && Arc::ptr_eq(&known["read"], &read));
     }
 
     #[tokio::test(start_paused = true)]
