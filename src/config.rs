@@ -4,6 +4,10 @@
 //! before it gives up. A function with bad settings still starts: it answers each event with what
 //! is wrong, because a process that dies at start tells its operator nothing.
 
+mod batches;
+
+pub use batches::Batches;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
@@ -61,16 +65,6 @@ const MAX_WAIT_SECONDS: Range = Range {
     max: 840,
 };
 
-/// MiB of the process itself: its code, its clients, the event, the allocator's holes.
-const PROCESS_MIB: u64 = 32;
-
-/// MiB of one export beside its parts: the rest of part 1, one clip's `moov` and some hours of tables.
-const EXPORT_MIB: u64 = 24;
-
-/// Exports side by side at most: Kinesis Video Streams allows two full clips a second of one stream, and
-/// messages of a batch are often about the same.
-const MOST_SIDE_BY_SIDE: u64 = 10;
-
 struct Range {
     min: u32,
     default: u32,
@@ -90,16 +84,6 @@ pub struct Config {
     pub max_wait: Duration,
     /// How messages of a queue are worked off.
     pub batches: Batches,
-}
-
-/// How messages of a queue are worked off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batches {
-    /// Exports at a time: as many as the function's memory holds.
-    pub side_by_side: NonZeroUsize,
-    /// Queue for messages that can never be served, `CLIP_FAILED_QUEUE_URL`. Where it is not set, they go
-    /// back to the queue that they came from, whose redrive policy decides.
-    pub failed_queue_url: Option<String>,
 }
 
 /// How calls to Kinesis Video Streams and S3 are made.
@@ -261,10 +245,12 @@ impl Config {
                 alarm_streams,
             },
             max_wait: Duration::from_secs(max_wait.into()),
-            batches: Batches {
-                side_by_side: side_by_side(memory_mib.unwrap_or(0), part_mib.into(), uploads.into()),
+            batches: Batches::of(
+                memory_mib.unwrap_or(0),
+                part_mib.into(),
+                uploads.into(),
                 failed_queue_url,
-            },
+            ),
             transfer: Transfer {
                 part_bytes: non_zero(usize::try_from(u64::from(part_mib) * MIB).unwrap_or(usize::MAX)),
                 uploads: NonZeroU32::new(uploads)
@@ -279,16 +265,6 @@ impl Config {
             },
         })
     }
-}
-
-/// How many exports fit into so much memory, by the bound that the library's documentation gives; one at
-/// least, which is what a function without a known size gets.
-fn side_by_side(memory_mib: u64, part_mib: u64, uploads: u64) -> NonZeroUsize {
-    let export = part_mib
-        .saturating_mul(uploads.saturating_add(1))
-        .saturating_add(EXPORT_MIB);
-    let exports = memory_mib.saturating_sub(PROCESS_MIB) / export.max(1);
-    non_zero(usize::try_from(exports.min(MOST_SIDE_BY_SIDE)).unwrap_or(1))
 }
 
 fn non_zero(number: usize) -> NonZeroUsize {
@@ -315,17 +291,6 @@ mod tests {
         assert_eq!(config.defaults.bucket, None);
         assert_eq!(config.keeping, Keeping::default());
         assert_eq!(config.defaults.key.to_string(), DEFAULT_KEY);
-    }
-
-    #[test]
-    fn as_many_exports_run_side_by_side_as_memory_holds() {
-        let exports = |memory, part, uploads| side_by_side(memory, part, uploads).get();
-        assert_eq!(exports(256, 8, 3), 4);
-        assert_eq!(exports(512, 8, 3), 8);
-        assert_eq!(exports(128, 5, 2), 2);
-        assert_eq!(exports(0, 8, 4), 1);
-        assert_eq!(exports(10_240, 8, 4), 10);
-        assert_eq!(exports(256, 256, 32), 1);
     }
 
     #[test]

@@ -33,7 +33,7 @@
 //! - **Bounded.** Peak memory = part size × (parts in flight + 1) + 5 MiB of the first part + sample
 //!   tables (4 to 16 bytes a sample, 128 MiB at most) + 200 bytes for each fragment listed + twice the `moov` of the clip at hand (16 MiB at most) +
 //!   the process, which holds an event up to four times. What is kept for a clip does not depend on the size of its media. Of a batch as many clips are
-//!   made at a time as this fits into the function's memory ([`config::Batches::side_by_side`]).
+//!   made at a time as this fits into the function's memory ([`config::Batches`]).
 //! - **No event is lost.** A message that may succeed later stays in its queue, one that never can is put
 //!   into the queue of failed events, and stays where it is if that fails.
 //!

@@ -9,22 +9,45 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use bytes::{Bytes, BytesMut};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Bytes that are read back at once.
 const PIECE: usize = 256 * 1024;
+
+/// Files at a time. Lambda gives a function 512 MB of ephemeral storage where nobody asks for more, and a clip has about
+/// 100 MB: ten exports of a batch side by side would fill it.
+const MOST: usize = 4;
+
+/// The ephemeral storage is the process's, whichever exports share it.
+static ROOM: Semaphore = Semaphore::const_new(MOST);
 
 /// A file in the folder for temporary files.
 #[derive(Debug)]
 pub(super) struct Spool {
     file: File,
     length: u64,
+    /// Given back with the file.
+    _room: SemaphorePermit<'static>,
 }
 
 impl Spool {
-    pub(super) fn new() -> io::Result<Self> {
+    /// Makes the file, once there is room for it. Who has one must not wait for another.
+    pub(super) async fn new() -> io::Result<Self> {
+        Self::within(&ROOM).await
+    }
+
+    async fn within(room: &'static Semaphore) -> io::Result<Self> {
+        let room = match room.try_acquire() {
+            Ok(room) => room,
+            Err(_) => {
+                tracing::info!("a clip waits for room in the ephemeral storage");
+                room.acquire().await.map_err(io::Error::other)?
+            }
+        };
         Ok(Self {
             file: tempfile::tempfile()?,
             length: 0,
+            _room: room,
         })
     }
 
@@ -51,12 +74,25 @@ impl Spool {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
-    fn what_went_in_comes_out() {
+    fn there_are_as_many_files_as_have_room() {
+        static ROOM_FOR_TWO: Semaphore = Semaphore::const_new(2);
+        let file = || Spool::within(&ROOM_FOR_TWO).now_or_never();
+        let (first, second) = (file(), file());
+        assert!(first.is_some() && second.is_some());
+        assert!(file().is_none());
+        drop(first);
+        assert!(file().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_went_in_comes_out() {
         let bytes: Vec<u8> = (0u8..251).cycle().take(PIECE + 1000).collect();
-        let mut spool = Spool::new().expect("a file");
+        let mut spool = Spool::new().await.expect("a file");
         for piece in bytes.chunks(70_001) {
             spool.write(piece).expect("room");
         }

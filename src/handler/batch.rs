@@ -8,6 +8,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::{FutureExt, StreamExt, stream};
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use super::Ready;
 use super::trigger::{Failure, Trigger};
@@ -53,9 +54,10 @@ pub(super) async fn work_off(
     delivery: Trigger<'_>,
 ) -> Result<BatchAnswer, Diagnostic> {
     let messages = batch.messages.len();
+    let room = &Semaphore::new(usize::try_from(ready.batches.room_mib).unwrap_or(Semaphore::MAX_PERMITS));
     let work = |message: Message| async move {
         // Boxed: what is below is deep, and would be part of every future around it.
-        let serving = AssertUnwindSafe(Box::pin(serve(ready, home, &message, delivery))).catch_unwind();
+        let serving = AssertUnwindSafe(Box::pin(serve(ready, home, &message, delivery, room))).catch_unwind();
         let fate = serving.await.unwrap_or_else(|panic| {
             // Its neighbours have done nothing wrong.
             tracing::error!(
@@ -77,7 +79,14 @@ pub(super) async fn work_off(
             // What comes after a message that failed must not overtake it.
             let ended = match stay.first() {
                 None => work(message).await,
-                Some((_, error_type)) => (message.id, Fate::Stays(*error_type)),
+                Some((before, error_type)) => {
+                    tracing::warn!(
+                        message_id = message.id,
+                        before,
+                        "the message was not begun and stays in its queue, behind one that failed"
+                    );
+                    (message.id, Fate::Stays(*error_type))
+                }
             };
             stay.extend(stays(ended));
         }
@@ -113,13 +122,34 @@ pub(super) async fn work_off(
     })
 }
 
-async fn serve(ready: &Ready, home: &Home, message: &Message, delivery: Trigger<'_>) -> Fate {
+/// Serves one message, once there is `room` for it: MiB that the exports of the batch have together.
+async fn serve(
+    ready: &Ready,
+    home: &Home,
+    message: &Message,
+    delivery: Trigger<'_>,
+    room: &Semaphore,
+) -> Fate {
     let trigger = Trigger {
         message_id: Some(&message.id),
         ..delivery
     };
     let outcome = match Asked::read(&message.body, &ready.defaults, home) {
-        Ok(asked) => trigger.serve(&ready.exporter, asked).await,
+        Ok(asked) => {
+            let mib = match &asked {
+                Asked::Export(request) => ready.batches.mib_of(request.range.duration()),
+                Asked::Nothing(_) => 0,
+            };
+            let taking = room.acquire_many(mib);
+            match trigger
+                .walls
+                .work("waiting for memory beside other exports", taking)
+                .await
+            {
+                Ok(_taken) => trigger.serve(&ready.exporter, asked).await,
+                Err(deadline) => trigger.refuse(deadline),
+            }
+        }
         Err(faults) => trigger.refuse(Error::Request(faults)),
     };
     match outcome {

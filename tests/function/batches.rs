@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use clip_export_local::faults::{Fault, When};
+use clip_export_local::footage::Footage;
+use clip_export_local::kvs::Stream;
 use serde_json::{Value, json};
 
 use crate::rig::{FAILED, Rig, Setup, TEN, event, event_from, refused, with};
@@ -172,6 +174,33 @@ async fn exports_run_side_by_side() {
     assert_eq!(rig.s3.objects("clips").len(), 5);
 }
 
+/// Of two days only one fits into 256 MB: the other is not begun before that is made.
+#[tokio::test]
+async fn long_exports_wait_for_memory() {
+    // It sends four seconds an hour.
+    let camera = Stream::builder("attic", Footage::h264_aac()).motion(4000, 3_600_000);
+    let setup = Setup::default().stream(camera.build().expect("a camera"));
+    let rig = setup.with("CLIP_PART_MIB", "8").start().await;
+    rig.kvs_fault(
+        "ListFragments",
+        When::Call(1),
+        Fault::Delay(Duration::from_secs(2)),
+    );
+    let hours = [20, 22].map(|hours| hours * 3600);
+    let bodies = hours.map(|hours| event_from("attic", TEN - hours, hours).to_string());
+    let event = batch("clips", &bodies);
+    let (answer, meanwhile) = tokio::join!(rig.receipt(&event), async {
+        while rig.kvs.calls("ListFragments") < 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        rig.kvs.calls("ListFragments")
+    });
+    assert_eq!(stay(&answer), [0; 0], "{}", rig.log());
+    assert_eq!(meanwhile, 1, "the second has not asked for anything");
+    assert_eq!(rig.s3.objects("clips").len(), 2);
+}
+
 /// The bound that decides how many exports run side by side holds.
 #[tokio::test]
 async fn a_batch_of_long_clips_stays_within_memory() {
@@ -203,6 +232,7 @@ async fn a_queue_that_keeps_order_waits_for_what_failed() {
     let answer = rig.receipt(&batch("clips.fifo", &bodies)).await;
     assert_eq!(stay(&answer), [2, 3, 4], "{}", rig.log());
     assert_eq!(rig.kvs.calls("GetClip"), 2, "what follows is not begun");
+    assert_eq!(rig.log().matches("was not begun and stays").count(), 2);
     assert_eq!(
         rig.sqs.messages(FAILED).len(),
         1,

@@ -180,7 +180,7 @@ impl Windows<'_> {
 
     /// Takes in a clip with `moov` last that has to be there whole before its media can go on.
     async fn wait_for_all(&mut self, window: &Range<usize>, mut incoming: Incoming) -> Result<Came, Error> {
-        let mut spool = Spool::new().map_err(Error::Spool)?;
+        let mut spool = Spool::new().await.map_err(Error::Spool)?;
         while let Some((_, bytes)) = incoming.next().await? {
             spool.write(&bytes).map_err(Error::Spool)?;
         }
