@@ -17,6 +17,7 @@ mod fragment;
 mod gap;
 mod planned;
 mod resent;
+mod shown;
 mod window;
 
 pub use arrival::{Arrival, FragmentAt, Seen, Strange, Sync, compare};

@@ -120,19 +120,22 @@ impl Measure {
         !self.is_gap(slack(fragment.producer_ms, fragment.length_ms, next.producer_ms))
     }
 
-    /// Notes which of the fragments follow those before them.
+    /// Notes which of the fragments follow what is before them. Of those before, the last need not be the one that
+    /// lasts longest: where a connection broke, a few pictures can lie inside of what was sent again.
     pub(super) fn mark(&self, fragments: &mut [Planned]) {
-        let mut end = None;
+        let mut furthest = None;
         for fragment in fragments {
-            let continues = |(start, length)| !self.is_gap(slack(start, length, fragment.producer_ms));
-            fragment.continues = end.is_some_and(continues);
-            end = Some((fragment.producer_ms, fragment.length_ms));
+            let continues = |end: i64| !self.is_gap(fragment.producer_ms.saturating_sub(end));
+            fragment.continues = furthest.is_some_and(continues);
+            furthest = furthest.max(Some(fragment.producer_ms.saturating_add(fragment.length_ms)));
         }
     }
 
-    /// Milliseconds for which `next` shows what `fragment` shows too, if that is more than jitter.
-    pub(super) fn overlap(&self, fragment: &Fragment, next: &Fragment) -> i64 {
-        let overlap = slack(fragment.producer_ms, fragment.length_ms, next.producer_ms).saturating_neg();
+    /// Milliseconds that a fragment shows although those before it, whose furthest listed end is `furthest`, show them
+    /// too, if that is more than jitter.
+    pub(super) fn overlap(&self, furthest: i64, fragment: &Fragment) -> i64 {
+        let end = fragment.producer_ms.saturating_add(fragment.length_ms);
+        let overlap = furthest.min(end).saturating_sub(fragment.producer_ms);
         if overlap > LEAST_TOLERANCE_MS {
             overlap.saturating_add(self.frame_ms)
         } else {

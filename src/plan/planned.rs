@@ -68,7 +68,9 @@ impl Plan {
         let (mut before, earlier) = oldest_of_each(before);
         let running = match boundary {
             Boundary::Fragment => None,
-            Boundary::Cover | Boundary::Exact => before.pop(),
+            Boundary::Cover | Boundary::Exact => {
+                last_to_end(&before, selector).map(|place| before.remove(place))
+            }
         };
         let (kept, left_out, unused) = with_running(running, inside, start, selector);
         before.extend(unused);
@@ -173,12 +175,14 @@ impl Plan {
         }
     }
 
-    /// When the last fragment ends by the clock of the selector, in milliseconds since 1970.
+    /// When the fragments end by the clock of the selector, in milliseconds since 1970.
     #[must_use]
     pub fn end_ms(&self) -> Option<i64> {
-        let last = self.fragments.last()?;
-        let length = last.length_ms.saturating_add(self.measure.frame_ms);
-        Some(self.wall_ms(last).saturating_add(length))
+        let end = |fragment: &Planned| {
+            let length = fragment.length_ms.saturating_add(self.measure.frame_ms);
+            self.wall_ms(fragment).saturating_add(length)
+        };
+        self.fragments.iter().map(end).max()
     }
 
     /// Until when footage of the range may still come, in milliseconds since 1970, if the plan lacks any: in
@@ -204,7 +208,22 @@ impl Plan {
     }
 }
 
-/// The fragments that count, and what is left out: of those in the range, and of the last one before
+/// Which of the fragments before a range can show its start, of those that count and in the order in which they play:
+/// the one that ends last, and of several the last. When a fragment came does not tell how long it plays: by the
+/// server's clock it is the last.
+fn last_to_end(before: &[Fragment], selector: FragmentSelectorType) -> Option<usize> {
+    match selector {
+        FragmentSelectorType::ServerTimestamp => before.len().checked_sub(1),
+        FragmentSelectorType::ProducerTimestamp => {
+            let ends = before.iter().enumerate();
+            let ends = ends
+                .map(|(place, fragment)| (fragment.producer_ms.saturating_add(fragment.length_ms), place));
+            ends.max().map(|(_, place)| place)
+        }
+    }
+}
+
+/// The fragments that count, and what is left out: of those in the range, and of the running one before
 /// it, if it shows the start of the range. If it does not it is given back, unused.
 fn with_running(
     running: Option<Fragment>,
@@ -243,7 +262,7 @@ fn with_running(
     (kept, left_out, Some(running))
 }
 
-/// Whether the last fragment before the range shows its start.
+/// Whether the running fragment before the range shows some of it that `next` does not.
 fn runs_at(
     start: i64,
     running: &Fragment,
@@ -253,7 +272,10 @@ fn runs_at(
 ) -> bool {
     let at = running.start_ms(selector);
     match next {
-        Some(next) if next.start_ms(selector) == start => false,
+        Some(next) if next.start_ms(selector) == start => {
+            let end = |fragment: &Fragment| fragment.producer_ms.saturating_add(fragment.length_ms);
+            measure.is_gap(end(running).saturating_sub(end(next)))
+        }
         Some(next) if measure.continues(running, next) => {
             // By the server's clock it is the time of arrival that has to be near.
             start.saturating_sub(at) <= MAX_FRAGMENT_SECONDS.saturating_mul(1000)
@@ -262,12 +284,14 @@ fn runs_at(
     }
 }
 
-/// Milliseconds that two fragments show both.
+/// Milliseconds that fragments show again.
 fn doubled(fragments: &[Fragment], measure: &Measure) -> i64 {
-    let overlaps = fragments
-        .windows(2)
-        .map(|pair| measure.overlap(&pair[0], &pair[1]));
-    overlaps.fold(0, i64::saturating_add)
+    let (mut doubled, mut furthest) = (0i64, i64::MIN);
+    for fragment in fragments {
+        doubled = doubled.saturating_add(measure.overlap(furthest, fragment));
+        furthest = furthest.max(fragment.producer_ms.saturating_add(fragment.length_ms));
+    }
+    doubled
 }
 
 fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> Vec<Gap> {
@@ -286,22 +310,22 @@ fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> V
     if measure.is_gap(earliest.saturating_sub(start)) {
         gaps.extend(Gap::new(Where::Head, start, earliest));
     }
-    for pair in fragments.windows(2) {
-        let (fragment, next) = (&pair[0], &pair[1]);
-        if next.continues {
-            continue;
+    // Frames follow the producer's clock; what the server received in a burst has its gaps there too.
+    let played_end = |fragment: &Planned| fragment.producer_ms.saturating_add(fragment.length_ms);
+    let mut furthest = played_end(first);
+    for next in fragments.iter().skip(1) {
+        if !next.continues {
+            let missing = next
+                .producer_ms
+                .saturating_sub(furthest)
+                .saturating_sub(measure.frame_ms);
+            gaps.extend(Gap::new(
+                Where::Inside,
+                next.start_ms.saturating_sub(missing),
+                next.start_ms,
+            ));
         }
-        // Frames follow the producer's clock; what the server received in a burst has its gaps there too.
-        let missing = next
-            .producer_ms
-            .saturating_sub(fragment.producer_ms)
-            .saturating_sub(fragment.length_ms)
-            .saturating_sub(measure.frame_ms);
-        gaps.extend(Gap::new(
-            Where::Inside,
-            next.start_ms.saturating_sub(missing),
-            next.start_ms,
-        ));
+        furthest = furthest.max(played_end(next));
     }
     if measure.is_gap(end.saturating_sub(latest)) {
         gaps.extend(Gap::new(Where::Tail, latest, end));

@@ -4,12 +4,14 @@
 //! fragments with equal producer timestamps `GetClip` gives the one that was ingested first. Source:
 //! API reference, `ClipFragmentSelector`. What it does with fragments that overlap without being
 //! equal is not documented; here the older one counts too, and the younger is left out if it has
-//! less than half of its time to itself.
+//! less than half of its time to itself. Of n fragments, however they overlap, that takes a time of n log n: a camera, or
+//! whoever speaks for one, says when its fragments were and how long.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::Fragment;
+use super::shown::Shown;
 
 /// Fragments that are left out because older ones show their time.
 #[derive(Debug, Default)]
@@ -56,39 +58,33 @@ pub(super) fn oldest_of_each(mut fragments: Vec<Fragment>) -> (Vec<Fragment>, Le
 
 /// Moves the fragments of a cluster, which are in the order of their producer timestamps, to where they belong.
 fn decide(cluster: &mut Vec<Fragment>, counting: &mut Vec<Fragment>, left_out: &mut LeftOut) {
-    // A camera that does not rewind sends in the order in which fragments play, and each has only the one before it to
-    // be compared with: no map for those.
+    // A camera that does not rewind sends in the order in which fragments play. What those that count show of the
+    // next one is then what lies before their furthest end.
     if cluster.is_sorted_by(|a, b| ingestion(a, b).is_le()) {
+        let mut furthest = i64::MIN;
         for fragment in cluster.drain(..) {
+            let shown = furthest.min(end(&fragment)).saturating_sub(fragment.producer_ms);
             match counting.last() {
                 Some(last) if last.producer_ms == fragment.producer_ms => left_out.resent.push(fragment),
-                Some(last) if is_most(overlap(last, &fragment), &fragment) => {
-                    left_out.overlapping.push(fragment);
+                _ if is_most(shown.max(0).unsigned_abs(), &fragment) => left_out.overlapping.push(fragment),
+                _ => {
+                    furthest = furthest.max(end(&fragment));
+                    counting.push(fragment);
                 }
-                _ => counting.push(fragment),
             }
         }
         return;
     }
     cluster.sort_by(ingestion);
+    let mut shown = Shown::none_of(cluster.iter().map(span));
     let mut kept: BTreeMap<i64, Fragment> = BTreeMap::new();
     for fragment in cluster.drain(..) {
         if kept.contains_key(&fragment.producer_ms) {
             left_out.resent.push(fragment);
-            continue;
-        }
-        let before = kept.range(..fragment.producer_ms).next_back();
-        let after = kept.range(fragment.producer_ms..end(&fragment));
-        let mut shown = 0i64;
-        let mut others = before.into_iter().chain(after);
-        // One that claims to last for hours overlaps with thousands, and half of its time is enough.
-        let is_shown = others.any(|(_, other)| {
-            shown = shown.saturating_add(overlap(other, &fragment));
-            is_most(shown, &fragment)
-        });
-        if is_shown {
+        } else if is_most(shown.of(span(&fragment)), &fragment) {
             left_out.overlapping.push(fragment);
         } else {
+            shown.add(span(&fragment));
             kept.insert(fragment.producer_ms, fragment);
         }
     }
@@ -105,20 +101,18 @@ pub(super) fn ingestion(a: &Fragment, b: &Fragment) -> Ordering {
         .then_with(|| a.number.cmp(&b.number))
 }
 
+/// The time of a fragment, from its first millisecond to the one after its last. It has one at least.
+fn span(fragment: &Fragment) -> (i64, i64) {
+    (fragment.producer_ms, end(fragment))
+}
+
 fn end(fragment: &Fragment) -> i64 {
     fragment.producer_ms.saturating_add(fragment.length_ms.max(1))
 }
 
 /// Whether so many milliseconds are more than half of a fragment.
-fn is_most(milliseconds: i64, fragment: &Fragment) -> bool {
-    i128::from(milliseconds) * 2 > i128::from(fragment.length_ms)
-}
-
-/// Milliseconds that both fragments show.
-fn overlap(a: &Fragment, b: &Fragment) -> i64 {
-    let start = a.producer_ms.max(b.producer_ms);
-    let end = end(a).min(end(b));
-    end.saturating_sub(start).max(0)
+fn is_most(milliseconds: u64, fragment: &Fragment) -> bool {
+    u128::from(milliseconds) * 2 > u128::from(fragment.length_ms.unsigned_abs())
 }
 
 #[cfg(test)]
@@ -183,32 +177,85 @@ mod tests {
         assert_eq!(starts(&left_out.resent), [(i64::MAX, 2)]);
     }
 
+    fn of(producer_ms: i64, server_ms: i64, length_ms: i64) -> Fragment {
+        Fragment {
+            length_ms,
+            ..sent(producer_ms, server_ms)
+        }
+    }
+
+    /// Two reconnects in a row, and the connection broke in the middle of a fragment: the archive keeps its short
+    /// beginning (10.000 to 10.040 s). What is sent again has another grid each time.
+    #[test]
+    fn what_an_older_one_shows_is_left_out_though_a_short_one_begins_between_them() {
+        let (_, left_out) = oldest_of_each(vec![
+            of(8000, 8000, 1960),
+            of(10_000, 10_000, 40),
+            // After the first reconnect: older ones show 100 ms of it.
+            of(9900, 20_000, 1960),
+            // After the second: the one before shows 1,760 ms of it.
+            of(10_100, 30_000, 1960),
+        ]);
+        assert_eq!(starts(&left_out.overlapping), [(10_100, 30_000)]);
+    }
+
+    /// Two older ones overlap, and what both show counts once: the younger has 2,030 of its 4,000 ms to itself.
+    #[test]
+    fn what_two_older_ones_show_counts_once() {
+        let (_, left_out) = oldest_of_each(vec![of(10_000, 1, 1960), of(11_000, 2, 1960), of(7970, 3, 4000)]);
+        assert_eq!(starts(&left_out.overlapping), []);
+    }
+
+    /// Moments with a pause behind each, and as many younger fragments that last for seconds and are shown for the most
+    /// part: to look at each moment under each of them would take minutes.
+    #[test]
+    fn a_hundred_thousand_that_overlap_are_decided_soon() {
+        let moments = (0..50_000).map(|number| of(number * 3, number, 2));
+        let long = (0..50_000).map(|number| of(number * 3 + 1, 100_000 + number, 20_000));
+        let (kept, left_out) = oldest_of_each(moments.chain(long).collect());
+        assert_eq!(kept.len() + left_out.overlapping.len(), 100_000);
+        assert!(
+            left_out.overlapping.len() > 40_000,
+            "{}",
+            left_out.overlapping.len()
+        );
+    }
+
     proptest! {
-        /// What is apart in time has no say in what counts: all at once or each by itself is the same.
+        /// The rule by its plainest reading, millisecond by millisecond.
         #[test]
-        fn clusters_change_nothing(times in prop::collection::vec((0i64..60, 0i64..9, 0i64..9), 0..40)) {
+        fn what_counts_is_what_the_rule_says(
+            times in prop::collection::vec((0i64..60, 0i64..9, 0i64..20), 0..20),
+        ) {
             let fragments: Vec<Fragment> = times
                 .into_iter()
                 .enumerate()
                 .map(|(number, (producer_ms, server_ms, length_ms))| Fragment {
                     number: format!("{number:03}").into(),
-                    producer_ms,
-                    server_ms,
-                    length_ms,
-                    bytes: 0,
+                    ..of(producer_ms, server_ms, length_ms)
                 })
                 .collect();
-            let (mut kept, mut at_once) = (Vec::new(), LeftOut::default());
-            let mut all = fragments.clone();
-            all.sort_by(|a, b| a.producer_ms.cmp(&b.producer_ms).then_with(|| ingestion(a, b)));
-            decide(&mut all, &mut kept, &mut at_once);
-            let (clustered, mut left_out) = oldest_of_each(fragments);
-            prop_assert_eq!(clustered, kept);
-            for some in [&mut left_out.resent, &mut left_out.overlapping, &mut at_once.resent, &mut at_once.overlapping] {
-                some.sort_by(ingestion);
+            let mut by_age = fragments.clone();
+            by_age.sort_by(ingestion);
+            let mut counting: Vec<Fragment> = Vec::new();
+            let (mut resent, mut overlapping) = (0, 0);
+            for fragment in by_age {
+                let shows = |other: &Fragment, ms: i64| (other.producer_ms..end(other)).contains(&ms);
+                let shown = (fragment.producer_ms..end(&fragment))
+                    .filter(|ms| counting.iter().any(|other| shows(other, *ms)))
+                    .count();
+                if counting.iter().any(|other| other.producer_ms == fragment.producer_ms) {
+                    resent += 1;
+                } else if shown as i64 * 2 > fragment.length_ms {
+                    overlapping += 1;
+                } else {
+                    counting.push(fragment);
+                }
             }
-            prop_assert_eq!(left_out.resent, at_once.resent);
-            prop_assert_eq!(left_out.overlapping, at_once.overlapping);
+            counting.sort_by_key(|fragment| fragment.producer_ms);
+            let (kept, left_out) = oldest_of_each(fragments);
+            prop_assert_eq!(starts(&kept), starts(&counting));
+            prop_assert_eq!((left_out.resent.len(), left_out.overlapping.len()), (resent, overlapping));
         }
     }
 

@@ -339,3 +339,67 @@ fn fragments_of_one_server_millisecond_are_fetched_together() {
     assert_eq!(windows(&plan), [(0, 4)]);
     assert_eq!(windows_of(&plan, 0..3), [(0, 3)]);
 }
+
+fn of(producer_ms: i64, server_ms: i64, length_ms: i64) -> Fragment {
+    Fragment {
+        length_ms,
+        ..sent(producer_ms, server_ms)
+    }
+}
+
+/// A connection broke 40 ms into a fragment (5.000 s). What was sent again after it has another grid, and shows that
+/// time too.
+fn broken_connection() -> Vec<Fragment> {
+    vec![
+        of(3000, 3000, 1960),
+        of(5000, 5000, 40),
+        of(4100, 9000, 1960),
+        of(6100, 9100, 1960),
+        of(8100, 9200, 1960),
+    ]
+}
+
+#[test]
+fn no_gap_is_where_a_longer_fragment_shows_the_time() {
+    let plan = Plan::new(
+        broken_connection(),
+        ProducerTimestamp,
+        &range(3000, 10_000),
+        Boundary::Cover,
+    );
+    assert_eq!(starts(&plan), [3000, 4100, 5000, 6100, 8100]);
+    assert_eq!(gaps(&plan), []);
+    assert!(plan.fragments()[1..].iter().all(|fragment| fragment.continues));
+    // From 4.100 to 5.000; what lasts for 40 ms is jitter.
+    assert_eq!(plan.doubled_ms, 900);
+}
+
+/// The clip begins a moment after the short one, or in it, which what was sent again shows too.
+#[test]
+fn a_short_fragment_does_not_hide_the_one_that_runs_at_the_start() {
+    for (start, first) in [(5500, 4100), (5020, 4100), (5000, 4100), (6100, 6100)] {
+        let plan = Plan::new(
+            broken_connection(),
+            ProducerTimestamp,
+            &range(start, 10_000),
+            Boundary::Cover,
+        );
+        assert_eq!(gaps(&plan), [], "{start}");
+        assert_eq!(starts(&plan)[0], first, "{start}: {:?}", starts(&plan));
+    }
+}
+
+/// What was sent again lasts for 20 s, 9 of which an older one shows.
+#[test]
+fn the_fragment_that_runs_at_the_start_is_the_one_that_shows_it() {
+    let listed = vec![
+        of(0, 0, 10_000),
+        of(10_040, 10_040, 40),
+        of(1040, 40_000, 19_960),
+        of(21_040, 41_000, 1960),
+        of(23_040, 42_000, 1960),
+    ];
+    let plan = Plan::new(listed, ProducerTimestamp, &range(12_000, 24_000), Boundary::Cover);
+    assert_eq!(gaps(&plan), []);
+    assert_eq!(starts(&plan), [1040, 21_040, 23_040]);
+}
