@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use super::Job;
 use super::waiting::{Waiting, now_ms};
-use crate::error::Error;
+use crate::error::{Error, ErrorType};
 use crate::event::Boundary;
 use crate::kvs::FetchError;
 use crate::plan::{
-    CLOCKS_APART_MS, Doubt, Fragment, FragmentSelectorType, MAX_FRAGMENT_SECONDS, Plan, TimeRange,
+    CLOCKS_APART_MS, Doubt, Fragment, FragmentSelectorType, MAX_FRAGMENT_SECONDS, Plan, Strange, TimeRange,
     middle_skew,
 };
 use crate::tally::Stage;
@@ -100,6 +100,18 @@ impl Listed {
         let runs = self.runs().into_iter().filter(|run| run.end > first);
         runs.flat_map(|run| self.plan.windows(run.start.max(first)..run.end))
             .collect()
+    }
+
+    /// Why the fragments `window` could not be had. What is listed has to be there: that `GetClip` finds
+    /// nothing is no answer about the range.
+    pub(super) fn not_there(&self, window: &Range<usize>, error: FetchError) -> Error {
+        match Error::Fetch(error) {
+            error if error.error_type() == ErrorType::NoFragments => Error::Strange {
+                range: self.plan.range(window),
+                source: Strange::Nothing,
+            },
+            error => error,
+        }
     }
 
     /// Whether one `GetClip` is the whole clip as it stands: a second window, playback that is cut to

@@ -15,8 +15,7 @@ use super::incoming::Incoming;
 use super::objects::Making;
 use super::{Halt, Job, breaks_off};
 use crate::backoff::Backoff;
-use crate::error::{Error, ErrorType, chain};
-use crate::kvs::FetchError;
+use crate::error::{Error, chain};
 use crate::mp4::{ClipTables, Difference, FourCC, Joiner};
 use crate::plan::Strange;
 use crate::receipt::Footage;
@@ -107,6 +106,7 @@ impl<'a> Windows<'a> {
                     tracing::warn!(window = ?window, "asking for its first fragment alone");
                     self.queue = self.listed.windows(second);
                     self.queue.push_front(window.start..second);
+                    self.ahead = None;
                     continue;
                 }
                 Err(halt) => return Err(halt),
@@ -217,7 +217,7 @@ impl<'a> Windows<'a> {
         {
             return answer
                 .map(Incoming::new)
-                .map_err(|error| self.not_there(window, error));
+                .map_err(|error| self.listed.not_there(window, error));
         }
         let range = self
             .listed
@@ -228,7 +228,7 @@ impl<'a> Windows<'a> {
         asking
             .await
             .map(Incoming::new)
-            .map_err(|error| self.not_there(window, error))
+            .map_err(|error| self.listed.not_there(window, error))
     }
 
     /// Asks for the next window while this one is still coming.
@@ -281,14 +281,5 @@ impl<'a> Windows<'a> {
         self.ahead = None;
         self.queue = self.listed.windows(window.start);
         Ok(())
-    }
-
-    /// Why a window could not be had. What is listed has to be there: that `GetClip` finds nothing is no
-    /// answer about the range.
-    fn not_there(&self, window: &Range<usize>, error: FetchError) -> Error {
-        match Error::Fetch(error) {
-            error if error.error_type() == ErrorType::NoFragments => self.strange(window, Strange::Nothing),
-            error => error,
-        }
     }
 }

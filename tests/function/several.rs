@@ -220,3 +220,20 @@ async fn a_change_at_the_edge_of_a_window() {
         }
     }
 }
+
+/// What is listed has to be there: that GetClip finds nothing is no answer about the range, wherever it is asked.
+#[tokio::test]
+async fn nothing_found_while_the_change_is_looked_for_is_not_an_empty_archive() {
+    for call in 1..=3 {
+        let rig = Rig::start().await;
+        let fault = Fault::Error {
+            status: 404,
+            code: "ResourceNotFoundException".to_owned(),
+            message: "No fragments found in the stream for the clip request.".to_owned(),
+        };
+        rig.kvs_fault("GetClip", When::Call(call), fault);
+        let receipt = rig.receipt(&covered("workshop", -30, 50)).await;
+        let clips = receipt["Clips"].as_array().map(Vec::len);
+        assert_eq!(clips, Some(2), "call {call}: {receipt}");
+    }
+}
