@@ -119,7 +119,7 @@ impl Job<'_> {
 enum Halt {
     /// It failed.
     Failed(Error),
-    /// The clip turned out to be several objects, which need other keys.
+    /// The clip turned out to be several objects, or only one, which needs other keys.
     Renumber,
 }
 
@@ -203,7 +203,7 @@ impl Job<'_> {
             let error = match self.attempt(&mut course, &mut backoff).await {
                 Ok(Some(receipt)) => return Ok(receipt),
                 Ok(None) => {
-                    tracing::warn!("starting over, because the clip becomes several objects");
+                    tracing::warn!("starting over, because the number of objects is another");
                     continue;
                 }
                 Err(error) => error,
@@ -257,7 +257,7 @@ impl Job<'_> {
                         "the server's clock and the camera's are far apart: its clock is off, or its upload is late"
                     );
                 }
-                Account::of_plan(&listed.plan, windows)
+                Account::of_plan(&listed.plan, windows, listed.fragments_not_shown())
             }
             Course::Unlisted(why) => {
                 let seen = makings.first().and_then(|making| making.movie.as_ref());

@@ -27,6 +27,8 @@ pub(super) struct Making {
     pub(super) upload: Upload,
     /// The key, with the number of the object if there are several.
     pub(super) key: String,
+    /// That number, from 1 on.
+    pub(super) number: Option<usize>,
     /// Media type.
     pub(super) content_type: String,
     /// How many fragments are in it.
@@ -60,6 +62,7 @@ impl Making {
         }
         Self {
             key: target.destination.key.clone(),
+            number,
             upload: job.store.upload(target),
             content_type: VIDEO_MP4.to_owned(),
             fragments: 0,
@@ -144,7 +147,7 @@ where
                 etag = existing.stored.etag,
                 "an object of the same clip is there already"
             ),
-            Ok(Landed::Theirs(existing)) => found = Some((making.key.clone(), existing)),
+            Ok(Landed::Theirs(existing)) => found = Some((making.number, existing)),
             Ok(Landed::Nothing) => {}
             Ok(Landed::Unsettled) => unsettled = true,
             Err(in_the_way) => error = Some(in_the_way),
@@ -156,8 +159,8 @@ where
         .filter(|making| making.stored.is_some())
         .map(|making| making.key.as_str())
         .collect();
-    if let Some((key, existing)) = found {
-        return judge(job, key, *existing)
+    if let Some((number, existing)) = found {
+        return judge(job, number, *existing)
             .await
             .map(|receipt| Ended::Found(Box::new(receipt)));
     }

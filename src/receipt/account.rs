@@ -87,6 +87,8 @@ pub(super) struct ListedAccount {
     fragments_resent: usize,
     /// Fragments left out because older ones show most of their time.
     fragments_overlapping: usize,
+    /// Fragments left out because playback, cut to the range, shows nothing of theirs nor of others of their codec.
+    fragments_not_shown: usize,
     /// Seconds that play twice, because two fragments that overlap by less than half are both in the clips.
     #[serde(serialize_with = "milliseconds")]
     doubled_seconds: f64,
@@ -96,18 +98,19 @@ pub(super) struct ListedAccount {
 }
 
 impl Account {
-    /// Of clips that hold the fragments of a plan, fetched in so many windows.
+    /// Of clips that hold the fragments of a plan but for those `not_shown`, fetched in so many windows.
     #[must_use]
-    pub fn of_plan(plan: &Plan, windows: u32) -> Self {
+    pub fn of_plan(plan: &Plan, windows: u32, not_shown: usize) -> Self {
         Self {
             coverage: Coverage::of_plan(plan),
             doubts: Vec::new(),
             gaps: plan.gaps.clone(),
             listed: Some(ListedAccount {
-                fragments: plan.fragments().len(),
+                fragments: plan.fragments().len().saturating_sub(not_shown),
                 windows,
                 fragments_resent: plan.resent,
                 fragments_overlapping: plan.overlapping,
+                fragments_not_shown: not_shown,
                 doubled_seconds: plan.doubled_ms as f64 / 1000.0,
                 skew_seconds: plan.skew_ms().unwrap_or(0) as f64 / 1000.0,
             }),

@@ -64,6 +64,7 @@ async fn a_small_clip_is_one_put_and_the_receipt_tells_all() {
             "Windows": 1,
             "FragmentsResent": 0,
             "FragmentsOverlapping": 0,
+            "FragmentsNotShown": 0,
             "DoubledSeconds": 0.0,
             "SkewSeconds": 0.0,
             "WaitedSeconds": 0.0,

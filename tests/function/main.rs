@@ -27,6 +27,7 @@ mod odd;
 mod requests;
 mod rig;
 mod several;
+mod shown;
 mod source;
 mod tls;
 mod triggers;
