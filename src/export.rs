@@ -15,6 +15,7 @@ mod objects;
 mod passing;
 mod settle;
 mod spool;
+mod together;
 mod unlisted;
 mod waiting;
 mod windows;
@@ -121,6 +122,8 @@ enum Halt {
     Failed(Error),
     /// The clip turned out to be several objects, or only one, which needs other keys.
     Renumber,
+    /// Another export has made the clip, of several objects: the first of them.
+    Found(Box<Existing>),
 }
 
 impl From<Error> for Halt {

@@ -14,6 +14,7 @@ mod answers;
 mod batches;
 mod changes;
 mod clocks;
+mod concurrent;
 mod deadline;
 mod errors;
 mod existing;

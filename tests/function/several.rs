@@ -16,42 +16,6 @@ fn foundry(first: Footage, changes: CodecChanges) -> StreamBuilder {
     camera.then_footage(Footage::h265()).codec_changes(changes)
 }
 
-/// An earlier try got as far as the second object, and knew less.
-#[tokio::test]
-async fn an_object_of_an_earlier_try_is_what_the_receipt_says() {
-    let camera = foundry(Footage::h264_aac(), CodecChanges::At(vec![TEN * MS])).unlisted(
-        (TEN + 30) * MS,
-        (TEN + 31) * MS,
-        Unlisted::FirstCalls(1),
-    );
-    let rig = Rig::with_camera(camera).await;
-    let wanted = covered("foundry", -30, 30);
-    // Object 2 is made first; the call for object 1 fails for good.
-    for operation in ["PutObject", "CompleteMultipartUpload"] {
-        for call in 2..9 {
-            rig.s3_fault(operation, When::Call(call), refused(403, "AccessDenied"));
-        }
-    }
-    let (label, message) = rig.error(&wanted).await;
-    assert_eq!(label, "AccessDenied");
-    assert!(message.contains("only shift-2.mp4"), "{message}");
-    assert_eq!(rig.s3.objects("clips"), ["shift-2.mp4"], "{}", rig.log());
-    rig.s3.faults.clear();
-    let receipt = rig.receipt(&wanted).await;
-    let samples = media(
-        &rig.s3.object("clips", "shift-2.mp4").expect("an object").path,
-        Pictures::Coded,
-    )
-    .pictures
-    .len();
-    assert_eq!(
-        receipt["Clips"][1]["Tracks"][0]["Samples"],
-        json!(samples),
-        "{receipt}"
-    );
-    assert_eq!(receipt["Clips"][1]["Fragments"], json!(samples / 50), "{receipt}");
-}
-
 /// Three runs of a codec; an object that is not ours is at the first key, and the upload of the third is
 /// gone.
 #[tokio::test]

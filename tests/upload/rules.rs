@@ -241,3 +241,27 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn only_the_object_that_is_named_is_replaced() {
+    for length in LENGTHS {
+        let rig = Rig::start().await;
+        let stored = sealed(&rig, "a.mp4", &payload(length)).await.complete().await;
+        let etag = stored.expect("an object").etag.expect("an ETag");
+        let media = payload(length + 1);
+        let mut other = sealed(&rig, "a.mp4", &media).await;
+        other.replace("\"0123456789abcdef0123456789abcdef\"".to_owned());
+        let error = other.complete().await.expect_err("another object is there");
+        assert!(error.is_taken(), "{length}: {error}");
+        other.abandon().await.expect("nothing left");
+        let mut gone = sealed(&rig, "b.mp4", &media).await;
+        gone.replace(etag.clone());
+        let error = gone.complete().await.expect_err("nothing is there");
+        assert!(error.is_vanished(), "{length}: {error}");
+        gone.abandon().await.expect("nothing left");
+        let mut right = sealed(&rig, "a.mp4", &media).await;
+        right.replace(etag);
+        right.complete().await.expect("replaced");
+        rig.is_whole("a.mp4", &Moov::of(100), &media, "replaced").await;
+    }
+}
