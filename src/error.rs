@@ -76,6 +76,16 @@ pub enum Error {
         /// Whether it is an earlier export of the same clip (and the request said `FAIL`).
         same_clip: bool,
     },
+    /// Another export of the clip has made one of its several objects with other footage, and not the first,
+    /// which is the last to be made.
+    UnderWay {
+        /// The bucket.
+        bucket: String,
+        /// Key of that object.
+        key: String,
+        /// From when on it may be replaced: whoever made it has ended by then.
+        from: Timestamp,
+    },
     /// There was not enough time.
     Deadline {
         /// What was going on.
@@ -118,6 +128,7 @@ impl Error {
             Self::Upload(error) => of_upload(error),
             Self::DestinationExists { .. } => ErrorType::DestinationExists,
             Self::Deadline { .. } => ErrorType::DeadlineTooClose,
+            Self::UnderWay { .. } => ErrorType::ServiceUnavailable,
             Self::Panic(_) => ErrorType::Internal,
         }
     }
@@ -297,6 +308,12 @@ impl fmt::Display for Error {
                 };
                 write!(f, "{what} is at s3://{bucket}/{key} already")
             }
+            Self::UnderWay { bucket, key, from } => write!(
+                f,
+                "another export of this very clip has made s3://{bucket}/{key}, with other footage than the archive has \
+                 now, and not all of the clip's objects; if it has ended, that object may be replaced from {} on",
+                rfc3339(*from)
+            ),
             Self::Deadline {
                 stage,
                 budget_ms,

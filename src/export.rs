@@ -15,6 +15,7 @@ mod objects;
 mod passing;
 mod settle;
 mod spool;
+mod together;
 mod unlisted;
 mod waiting;
 mod windows;
@@ -119,8 +120,10 @@ impl Job<'_> {
 enum Halt {
     /// It failed.
     Failed(Error),
-    /// The clip turned out to be several objects, which need other keys.
+    /// The clip turned out to be several objects, or only one, which needs other keys.
     Renumber,
+    /// Another export has made the clip, of several objects: the first of them.
+    Found(Box<Existing>),
 }
 
 impl From<Error> for Halt {
@@ -203,7 +206,7 @@ impl Job<'_> {
             let error = match self.attempt(&mut course, &mut backoff).await {
                 Ok(Some(receipt)) => return Ok(receipt),
                 Ok(None) => {
-                    tracing::warn!("starting over, because the clip becomes several objects");
+                    tracing::warn!("starting over, because the number of objects is another");
                     continue;
                 }
                 Err(error) => error,
@@ -257,7 +260,7 @@ impl Job<'_> {
                         "the server's clock and the camera's are far apart: its clock is off, or its upload is late"
                     );
                 }
-                Account::of_plan(&listed.plan, windows)
+                Account::of_plan(&listed.plan, windows, listed.fragments_not_shown())
             }
             Course::Unlisted(why) => {
                 let seen = makings.first().and_then(|making| making.movie.as_ref());

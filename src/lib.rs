@@ -29,7 +29,8 @@
 //!   panic, deadline, lost race. Of a clip that becomes several objects none is completed before all
 //!   are whole.
 //! - **Once.** The key and the fingerprint depend on the request alone and the write is conditional:
-//!   the same event twice makes one object.
+//!   the same event twice makes one object. Of a clip of several the first is made last and decides; none is
+//!   replaced, unasked, that a receipt may have told of.
 //! - **Bounded.** Peak memory = part size × (parts in flight + 1) + 5 MiB of the first part + sample
 //!   tables (4 to 16 bytes a sample, 128 MiB at most) + 200 bytes for each fragment listed + twice the `moov` of the clip at hand (16 MiB at most) +
 //!   the process, which holds an event up to four times. What is kept for a clip does not depend on the size of its media. Of a batch as many clips are

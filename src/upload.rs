@@ -25,7 +25,7 @@ mod size;
 pub use content::Head;
 pub use error::UploadError;
 pub use first::Completes;
-pub use object::{Existing, Stored, Target};
+pub use object::{Existing, Replaces, Stored, Target};
 pub use parts::Upload;
 pub use size::part_bytes;
 

@@ -1,6 +1,7 @@
 //! Exports by the function's binary, each in a fresh process.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clip_export_local::function::{Environment, start};
@@ -40,17 +41,22 @@ pub(crate) async fn export(
     times: usize,
 ) -> Outcome<Export> {
     let (start, end) = clip.fragment_starts()?;
-    let event = json!({
-        "StreamName": clip.stream,
-        "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": start, "EndTimestamp": end}},
-        "Destination": {"Key": "clip.mp4"},
-        "IfExists": "OVERWRITE",
-    });
+    let event = || {
+        // A key for each: what is at one already would be the answer.
+        static KEYS: AtomicUsize = AtomicUsize::new(0);
+        let number = KEYS.fetch_add(1, Ordering::Relaxed);
+        json!({
+            "StreamName": clip.stream,
+            "ClipFragmentSelector": {"TimestampRange": {"StartTimestamp": start, "EndTimestamp": end}},
+            "Destination": {"Key": format!("function/{number}.mp4")},
+        })
+    };
     let (process, init) = ready(stack, binary, settings).await?;
     for _ in 1..times {
-        invoke(stack, &process, &event).await?;
+        invoke(stack, &process, &event()).await?;
         stack.take()?;
     }
+    let event = event();
     let idle = system::cpu(process.pid())?;
     let stack_idle = Stack::cpu()?;
     let calls = stack.calls();

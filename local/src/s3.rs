@@ -29,6 +29,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Error, S3ErrorCode};
@@ -208,6 +209,11 @@ impl Server {
     ) -> io::Result<StoredObject> {
         let object = objects::seed(&self.store, bucket, key, bytes, content_type, metadata);
         object.map_err(io::Error::other)
+    }
+
+    /// Makes the objects in a bucket whose keys begin so look older than they are: as if time had passed.
+    pub fn age(&self, bucket: &str, keys: &str, by: Duration) {
+        self.store.age(bucket, keys, by);
     }
 
     /// Lets running exchanges finish for up to two seconds and closes the port.

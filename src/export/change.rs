@@ -50,7 +50,7 @@ pub(super) async fn accepts(job: &Job<'_>, listed: &Listed, run: &Range<usize>) 
     loop {
         let error = match job.archive.get_clip(&range, Some(run.len()), &mut backoff).await {
             Err(error) if error.is_codec_change() => return Ok(false),
-            Err(error) => return Err(Error::Fetch(error)),
+            Err(error) => return Err(listed.not_there(run, error)),
             // What is no clip says nothing about the fragments.
             Ok(clip) => match Incoming::new(clip).layout().await {
                 Ok(_) => return Ok(true),

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use super::Job;
 use super::waiting::{Waiting, now_ms};
-use crate::error::Error;
+use crate::error::{Error, ErrorType};
 use crate::event::Boundary;
 use crate::kvs::FetchError;
 use crate::plan::{
-    CLOCKS_APART_MS, Doubt, Fragment, FragmentSelectorType, MAX_FRAGMENT_SECONDS, Plan, TimeRange,
+    CLOCKS_APART_MS, Doubt, Fragment, FragmentSelectorType, MAX_FRAGMENT_SECONDS, Plan, Strange, TimeRange,
     middle_skew,
 };
 use crate::tally::Stage;
@@ -62,6 +62,8 @@ pub(super) struct Listed {
     pub(super) boundary: Boundary,
     /// Fragments whose media cannot be in one file with that of the fragment before.
     changes: BTreeSet<usize>,
+    /// The first fragments of runs of which nothing is shown: these become no object.
+    not_shown: BTreeSet<usize>,
 }
 
 impl Listed {
@@ -70,6 +72,7 @@ impl Listed {
             plan,
             boundary,
             changes: BTreeSet::new(),
+            not_shown: BTreeSet::new(),
         }
     }
 
@@ -78,12 +81,28 @@ impl Listed {
         self.changes.insert(first);
     }
 
-    /// Whether the clip is several objects, as far as is known.
-    pub(super) fn is_several(&self) -> bool {
-        !self.changes.is_empty()
+    /// Notes that playback, cut to the range, shows nothing of the run `number`, and says which
+    /// fragments that are.
+    pub(super) fn shows_nothing_of(&mut self, number: usize) -> Range<usize> {
+        let run = self.runs().get(number).cloned().unwrap_or_default();
+        self.not_shown.insert(run.start);
+        run
     }
 
-    /// The runs of fragments of one codec: each of them becomes an object.
+    /// How many fragments are in runs of which nothing is shown.
+    pub(super) fn fragments_not_shown(&self) -> usize {
+        let runs = self.runs().into_iter();
+        runs.filter(|run| self.not_shown.contains(&run.start))
+            .map(|run| run.len())
+            .sum()
+    }
+
+    /// Whether the clip is several objects, as far as is known.
+    pub(super) fn is_several(&self) -> bool {
+        self.changes.len() > self.not_shown.len()
+    }
+
+    /// The runs of fragments of one codec: each of them becomes an object, if anything of it is shown.
     pub(super) fn runs(&self) -> Vec<Range<usize>> {
         let ends = self.changes.iter().copied().chain([self.plan.fragments().len()]);
         let mut start = 0;
@@ -97,9 +116,22 @@ impl Listed {
 
     /// The windows that fetch the fragments from `first` on.
     pub(super) fn windows(&self, first: usize) -> VecDeque<Range<usize>> {
-        let runs = self.runs().into_iter().filter(|run| run.end > first);
-        runs.flat_map(|run| self.plan.windows(run.start.max(first)..run.end))
+        let runs = self.runs().into_iter();
+        runs.filter(|run| run.end > first && !self.not_shown.contains(&run.start))
+            .flat_map(|run| self.plan.windows(run.start.max(first)..run.end))
             .collect()
+    }
+
+    /// Why the fragments `window` could not be had. What is listed has to be there: that `GetClip` finds
+    /// nothing is no answer about the range.
+    pub(super) fn not_there(&self, window: &Range<usize>, error: FetchError) -> Error {
+        match Error::Fetch(error) {
+            error if error.error_type() == ErrorType::NoFragments => Error::Strange {
+                range: self.plan.range(window),
+                source: Strange::Nothing,
+            },
+            error => error,
+        }
     }
 
     /// Whether one `GetClip` is the whole clip as it stands: a second window, playback that is cut to
@@ -263,6 +295,23 @@ mod tests {
             [0, 249, 250, 260].map(|fragment| listed.run_of(fragment)),
             [0, 0, 1, 2]
         );
+    }
+
+    #[test]
+    fn runs_of_which_nothing_is_shown_are_no_objects_and_not_fetched_again() {
+        let mut listed = listed(300, &[], Boundary::Exact);
+        listed.changes_at(100);
+        assert!(listed.is_several());
+        assert_eq!(listed.shows_nothing_of(0), 0..100);
+        assert!(!listed.is_several());
+        assert_eq!(windows(&listed, 0), [(100, 300)]);
+        // A later change makes it several again.
+        listed.changes_at(250);
+        assert!(listed.is_several());
+        assert_eq!(windows(&listed, 0), [(100, 250), (250, 300)]);
+        assert_eq!(listed.shows_nothing_of(2), 250..300);
+        assert!(!listed.is_several());
+        assert_eq!(listed.fragments_not_shown(), 150);
     }
 
     #[test]

@@ -12,24 +12,31 @@ use crate::upload::{Existing, Pace, Stored};
 /// Looks whether the clip is there. Of one that became several objects the first is made last: where
 /// it is, all of them are.
 pub(super) async fn look(job: &Job<'_>) -> Result<Option<Receipt>, Error> {
-    let destination = &job.request.destination;
-    let numbered_key = destination.numbered_key(1);
-    let plain = head(job, &destination.key).await?;
+    let plain = head(job, &key_of(job, None)).await?;
     // Another object under a number is in the way only of a clip that becomes several.
-    let numbered = head(job, &numbered_key).await?;
+    let numbered = head(job, &key_of(job, Some(1))).await?;
     let numbered = numbered.filter(|numbered| job.origin(numbered) != Origin::Other);
-    let (key, existing) = match (plain, numbered) {
+    let (number, existing) = match (plain, numbered) {
         (None, None) => return Ok(None),
-        (None, Some(numbered)) => (numbered_key, numbered),
+        (None, Some(numbered)) => (Some(1), numbered),
         // After an OVERWRITE the clip may have become one, or several: what was written last counts.
         (Some(plain), Some(numbered))
             if job.is_ours(&plain) && numbered.last_modified >= plain.last_modified =>
         {
-            (numbered_key, numbered)
+            (Some(1), numbered)
         }
-        (Some(plain), _) => (destination.key.clone(), plain),
+        (Some(plain), _) => (None, plain),
     };
-    judge(job, key, existing).await.map(Some)
+    judge(job, number, existing).await.map(Some)
+}
+
+/// The key of the clip, or of its object `number` (from 1) if it has several.
+pub(super) fn key_of(job: &Job<'_>, number: Option<usize>) -> String {
+    let destination = &job.request.destination;
+    number.map_or_else(
+        || destination.key.clone(),
+        |number| destination.numbered_key(number),
+    )
 }
 
 async fn head(job: &Job<'_>, key: &str) -> Result<Option<Existing>, Error> {
@@ -54,11 +61,15 @@ pub(super) fn accept(job: &Job<'_>, key: &str, existing: Existing) -> Result<Exi
     })
 }
 
-/// The receipt for an object that is there already, if it is the clip.
-pub(super) async fn judge(job: &Job<'_>, key: String, existing: Existing) -> Result<Receipt, Error> {
+/// The receipt for an object that is there already, if it is the clip, or its object `number` and those after it.
+pub(super) async fn judge(
+    job: &Job<'_>,
+    number: Option<usize>,
+    existing: Existing,
+) -> Result<Receipt, Error> {
     let request = job.request;
     let destination = &request.destination;
-    let existing = accept(job, &key, existing)?;
+    let existing = accept(job, &key_of(job, number), existing)?;
     if !destination.tags.is_empty() || !destination.metadata.is_empty() || destination.storage_class.is_some()
     {
         tracing::warn!(
@@ -66,14 +77,14 @@ pub(super) async fn judge(job: &Job<'_>, key: String, existing: Existing) -> Res
         );
     }
     tracing::info!("exported already");
-    let several = key != destination.key;
     let mut clips = Vec::new();
     let mut account = None;
-    let mut next = Some((key, existing));
-    while let Some((key, existing)) = next.take() {
+    let mut next = Some((number, existing));
+    while let Some((number, existing)) = next.take() {
+        let key = key_of(job, number);
         let movie = movie(job, &key, &existing).await;
         account.get_or_insert_with(|| {
-            if several {
+            if number.is_some() {
                 return Account::unknown(vec![Doubt::Numbered]);
             }
             let coverage = ExportRequest::coverage_of(existing.metadata());
@@ -95,12 +106,12 @@ pub(super) async fn judge(job: &Job<'_>, key: String, existing: Existing) -> Res
             movie.as_ref(),
             None,
         ));
-        if several {
-            let key = destination.numbered_key(clips.len().saturating_add(1));
-            let following = head(job, &key).await?;
+        if let Some(number) = number {
+            let number = Some(number.saturating_add(1));
+            let following = head(job, &key_of(job, number)).await?;
             next = following
                 .filter(|existing| job.origin(existing) != Origin::Other)
-                .map(|existing| (key, existing));
+                .map(|existing| (number, existing));
         }
     }
     let account = account.unwrap_or_else(|| Account::unknown(Vec::new()));

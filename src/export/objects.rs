@@ -1,7 +1,7 @@
 //! The objects of an export: one, or one for each run of a codec.
 //!
 //! None of them is there before all of them are whole. [`carry_out`] sees to it that each is
-//! completed or abandoned, however the work on them ends.
+//! completed or abandoned, however the work on them ends; [`complete`] makes those of one clip.
 
 use std::panic::AssertUnwindSafe;
 
@@ -9,13 +9,13 @@ use futures_util::FutureExt;
 
 use super::existing::judge;
 use super::settle::{Landed, settle};
+use super::together::complete;
 use super::{Halt, Job, VIDEO_MP4};
-use crate::error::{Error, chain};
-use crate::event::{ExportRequest, IfExists, Origin};
+use crate::error::Error;
+use crate::event::ExportRequest;
 use crate::mp4::Movie;
 use crate::receipt::{Coverage, Footage, Receipt};
-use crate::tally::Stage;
-use crate::upload::{Pace, Stored, Target, Upload, UploadError};
+use crate::upload::{Stored, Target, Upload};
 
 /// Bytes that an object can have beyond the media that was planned: its `moov`, and media that was
 /// sent twice after a failure. Only decides the size of parts.
@@ -27,6 +27,8 @@ pub(super) struct Making {
     pub(super) upload: Upload,
     /// The key, with the number of the object if there are several.
     pub(super) key: String,
+    /// That number, from 1 on.
+    pub(super) number: Option<usize>,
     /// Media type.
     pub(super) content_type: String,
     /// How many fragments are in it.
@@ -60,6 +62,7 @@ impl Making {
         }
         Self {
             key: target.destination.key.clone(),
+            number,
             upload: job.store.upload(target),
             content_type: VIDEO_MP4.to_owned(),
             fragments: 0,
@@ -107,7 +110,7 @@ where
     let walls = &job.invocation.walls;
     let working = async {
         work(&mut makings).await?;
-        complete(job, &mut makings).await.map_err(Halt::Failed)
+        complete(job, &mut makings).await
     };
     let working = AssertUnwindSafe(working).catch_unwind();
     let halt = match walls.work("transferring the clip", working).await {
@@ -127,24 +130,23 @@ where
         Ok(Err(panic)) => Halt::Failed(Error::panic(panic.as_ref())),
         Err(deadline) => Halt::Failed(deadline),
     };
-    let error = match halt {
-        Halt::Failed(error) => Some(error),
-        Halt::Renumber => None,
+    let (mut error, mut found) = match halt {
+        Halt::Failed(error) => (Some(error), None),
+        Halt::Renumber => (None, None),
+        Halt::Found(first) => (None, Some((Some(1), first))),
     };
-    let several = makings.len() > 1;
     // What goes wrong in cleaning up is not why the attempt failed.
     let cause = job.tally.last_failure();
-    let (mut unsettled, mut found) = (false, None);
-    let mut error = error;
+    let mut unsettled = false;
     for making in makings.iter_mut().filter(|making| making.stored.is_none()) {
         match settle(job, making, error.as_ref()).await {
             Ok(Landed::Ours(stored)) => making.stored = Some(stored),
-            Ok(Landed::Theirs(existing)) if several => tracing::warn!(
+            Ok(Landed::Theirs(existing)) if making.number.is_some_and(|number| number > 1) => tracing::warn!(
                 key = making.key,
                 etag = existing.stored.etag,
                 "an object of the same clip is there already"
             ),
-            Ok(Landed::Theirs(existing)) => found = Some((making.key.clone(), existing)),
+            Ok(Landed::Theirs(existing)) => found = Some((making.number, existing)),
             Ok(Landed::Nothing) => {}
             Ok(Landed::Unsettled) => unsettled = true,
             Err(in_the_way) => error = Some(in_the_way),
@@ -156,8 +158,8 @@ where
         .filter(|making| making.stored.is_some())
         .map(|making| making.key.as_str())
         .collect();
-    if let Some((key, existing)) = found {
-        return judge(job, key, *existing)
+    if let Some((number, existing)) = found {
+        return judge(job, number, *existing)
             .await
             .map(|receipt| Ended::Found(Box::new(receipt)));
     }
@@ -179,75 +181,4 @@ where
     } else {
         error
     })
-}
-
-/// Makes the objects out of what has been uploaded, the first one last: once it is there, all are.
-async fn complete(job: &Job<'_>, makings: &mut [Making]) -> Result<(), Error> {
-    let several = makings.len() > 1;
-    if several && job.request.if_exists != IfExists::Overwrite {
-        refuse_foreign(job, makings).await?;
-    }
-    for making in makings.iter_mut().rev() {
-        let completing = job.tally.timed(Stage::Complete, making.upload.complete());
-        let error = match completing.await {
-            Ok(stored) => {
-                making.stored = Some(stored);
-                continue;
-            }
-            Err(error) => error,
-        };
-        if !several {
-            return Err(Error::Upload(error));
-        }
-        making.stored = Some(mend(job, making, error).await?);
-    }
-    Ok(())
-}
-
-/// Finds out what became of one of several objects whose making failed: its answer may have got lost,
-/// or an earlier delivery of the event came this far and no further.
-async fn mend(job: &Job<'_>, making: &mut Making, error: UploadError) -> Result<Stored, Error> {
-    if !making.upload.may_have_landed() && !error.is_taken() {
-        return Err(Error::Upload(error));
-    }
-    let bucket = &job.request.destination.bucket;
-    let existing = job.store.look(bucket, &making.key, Pace::Patient).await;
-    let Some(existing) = existing
-        .map_err(Error::Upload)?
-        .filter(|existing| job.is_ours(existing))
-    else {
-        return Err(Error::Upload(error));
-    };
-    if making.upload.made(&existing.stored) {
-        tracing::warn!(
-            error = chain(&error),
-            key = making.key,
-            "the object is there all the same"
-        );
-        making.upload.abandon().await.map_err(Error::Upload)?;
-        return Ok(existing.stored);
-    }
-    // Made by an earlier try, when less was archived: the objects of one clip have to fit each other.
-    tracing::warn!(key = making.key, "replacing the object of an earlier try");
-    making.upload.overwrite();
-    let completing = job.tally.timed(Stage::Complete, making.upload.complete());
-    completing.await.map_err(Error::Upload)
-}
-
-/// Of several objects none is made if one of them cannot be.
-async fn refuse_foreign(job: &Job<'_>, makings: &[Making]) -> Result<(), Error> {
-    let bucket = &job.request.destination.bucket;
-    for making in makings {
-        let existing = job.store.look(bucket, &making.key, Pace::Patient).await;
-        if let Some(existing) = existing.map_err(Error::Upload)?
-            && !job.is_ours(&existing)
-        {
-            return Err(Error::DestinationExists {
-                bucket: bucket.clone(),
-                key: making.key.clone(),
-                same_clip: job.origin(&existing) == Origin::SameClip,
-            });
-        }
-    }
-    Ok(())
 }

@@ -292,9 +292,10 @@ async fn of_several_objects_none_is_made_where_another_is_in_the_way() {
     assert_eq!((rig.s3.objects("clips"), rig.s3.uploads().len()), (vec![key], 0));
 }
 
-/// An earlier delivery of the event was killed after the first of its two calls.
+/// An earlier delivery of the event was killed after the first of its two calls. While it might be alive, what it
+/// has made stays.
 #[tokio::test]
-async fn what_an_earlier_delivery_had_begun_is_ended() {
+async fn what_an_earlier_delivery_had_begun_is_ended_when_that_has_ended() {
     let rig = rig().await;
     let metadata = rig.request.object_metadata("another request");
     let metadata: Vec<_> = metadata
@@ -305,6 +306,19 @@ async fn what_an_earlier_delivery_had_begun_is_ended() {
     rig.s3
         .put_object("clips", &second, b"abc", "video/mp4", &metadata)
         .expect("the second of them");
+    let outcome = rig
+        .carry_out(Duration::from_secs(4), async |job, makings| {
+            two_sealed(job, makings).await;
+            Ok(())
+        })
+        .await;
+    let error = outcome.expect_err("it may be under way");
+    assert_eq!(error.error_type(), ErrorType::ServiceUnavailable, "{error}");
+    assert_eq!(
+        (rig.s3.objects("clips"), rig.s3.uploads().len()),
+        (vec![second.clone()], 0)
+    );
+    rig.s3.age("clips", &second, 2 * together::LASTS);
     let outcome = rig
         .carry_out(Duration::from_secs(60), async |job, makings| {
             two_sealed(job, makings).await;

@@ -15,9 +15,8 @@ use super::incoming::Incoming;
 use super::objects::Making;
 use super::{Halt, Job, breaks_off};
 use crate::backoff::Backoff;
-use crate::error::{Error, ErrorType, chain};
-use crate::kvs::FetchError;
-use crate::mp4::{ClipTables, Difference, FourCC, Joiner};
+use crate::error::{Error, chain};
+use crate::mp4::{ClipTables, Difference, FourCC, Joiner, Mp4Error};
 use crate::plan::Strange;
 use crate::receipt::Footage;
 use crate::retry;
@@ -107,6 +106,7 @@ impl<'a> Windows<'a> {
                     tracing::warn!(window = ?window, "asking for its first fragment alone");
                     self.queue = self.listed.windows(second);
                     self.queue.push_front(window.start..second);
+                    self.ahead = None;
                     continue;
                 }
                 Err(halt) => return Err(halt),
@@ -129,7 +129,10 @@ impl<'a> Windows<'a> {
                 Came::Changed => self.change(window.start, &window)?,
             }
         }
-        self.seal(false).await?;
+        self.seal().await?;
+        if self.makings.is_empty() {
+            return Err(Halt::Failed(Error::Damaged(Mp4Error::Nothing)));
+        }
         Ok(self.done)
     }
 
@@ -139,10 +142,11 @@ impl<'a> Windows<'a> {
         if self.movie.as_ref().is_some_and(|movie| movie.run == run) {
             return Ok(());
         }
-        self.seal(true).await?;
-        let runs = self.listed.runs();
-        let bytes = runs.get(run).map_or(0, |run| self.listed.plan.bytes(run));
-        let number = self.listed.is_several().then_some(run.saturating_add(1));
+        self.seal().await?;
+        // Runs of which nothing is shown do not count.
+        let number = self.makings.len().saturating_add(1);
+        let number = self.listed.is_several().then_some(number);
+        let bytes = self.bytes_of(run);
         self.makings.push(Making::new(self.job, number, bytes));
         self.movie = Some(Joining {
             joiner: Joiner::new(self.job.exact()),
@@ -159,8 +163,13 @@ impl<'a> Windows<'a> {
         Ok(())
     }
 
-    /// Sends the head of the movie that is being made; `more` if other objects follow.
-    async fn seal(&mut self, more: bool) -> Result<(), Error> {
+    fn bytes_of(&self, run: usize) -> u64 {
+        let runs = self.listed.runs();
+        runs.get(run).map_or(0, |run| self.listed.plan.bytes(run))
+    }
+
+    /// Sends the head of the movie that is being made.
+    async fn seal(&mut self) -> Result<(), Halt> {
         let (Some(movie), Some(making)) = (self.movie.take(), self.makings.last_mut()) else {
             return Ok(());
         };
@@ -168,8 +177,12 @@ impl<'a> Windows<'a> {
             // It is an answer of GetClip as it came, and whole.
             return Ok(());
         }
-        let joined = movie.joiner.finish().map_err(Error::Damaged)?;
-        let completes = if more || self.listed.is_several() {
+        let joined = match movie.joiner.finish() {
+            Ok(joined) => joined,
+            Err(Mp4Error::Nothing) => return self.leave_out(movie.run).await,
+            Err(error) => return Err(Halt::Failed(Error::Damaged(error))),
+        };
+        let completes = if self.listed.is_several() {
             Completes::WithOthers
         } else {
             Completes::AtOnce
@@ -189,7 +202,27 @@ impl<'a> Windows<'a> {
         let footage = Footage::new(report.start_ms, report.end_ms, making.fragments, Some(report));
         making.footage = Some(footage.without_tracks(&movie.left_out));
         let head = std::sync::Arc::new(super::MovieHead(joined.head));
-        making.upload.seal(head, completes).await.map_err(Error::Upload)
+        let sealing = making.upload.seal(head, completes).await;
+        sealing.map_err(|error| Halt::Failed(Error::Upload(error)))
+    }
+
+    /// Makes no object of a run of which playback, cut to the range, shows nothing.
+    async fn leave_out(&mut self, run: usize) -> Result<(), Halt> {
+        let fragments = self.listed.shows_nothing_of(run);
+        tracing::warn!(
+            ?fragments,
+            "playback that is cut to the range shows nothing of these fragments: no object is made of them"
+        );
+        if let Some(making) = self.makings.last_mut() {
+            // A try that broke off may have sent media.
+            making.upload.abandon().await.map_err(Error::Upload)?;
+        }
+        self.makings.pop();
+        let numbered = self.makings.iter().any(|making| making.number.is_some());
+        if numbered && !self.listed.is_several() {
+            return Err(Halt::Renumber);
+        }
+        Ok(())
     }
 
     /// Fetches one window into the object that is being made, as often as it takes.
@@ -217,7 +250,7 @@ impl<'a> Windows<'a> {
         {
             return answer
                 .map(Incoming::new)
-                .map_err(|error| self.not_there(window, error));
+                .map_err(|error| self.listed.not_there(window, error));
         }
         let range = self
             .listed
@@ -228,7 +261,7 @@ impl<'a> Windows<'a> {
         asking
             .await
             .map(Incoming::new)
-            .map_err(|error| self.not_there(window, error))
+            .map_err(|error| self.listed.not_there(window, error))
     }
 
     /// Asks for the next window while this one is still coming.
@@ -264,31 +297,26 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// Notes a change of codec. What has been made so far under the key of a single object has to be
-    /// made again under the first of several.
+    /// Notes a change of codec. What has gone up under the key of a single object has to be made again
+    /// under the first of several.
     fn change(&mut self, first: usize, window: &Range<usize>) -> Result<(), Halt> {
         let numbered = self.listed.is_several();
         self.listed.changes_at(first);
         tracing::warn!(fragment = first, "the codec changes here: a new object begins");
-        let begun = self.makings.iter().any(|making| making.upload.position() > 0);
-        if begun && !numbered {
-            return Err(Halt::Renumber);
-        }
-        if !begun {
-            self.makings.clear();
-            self.movie = None;
+        if let (false, Some(movie)) = (numbered, &self.movie) {
+            let bytes = self.bytes_of(movie.run);
+            if let Some(making) = self.makings.last_mut() {
+                if making.upload.position() > 0 {
+                    return Err(Halt::Renumber);
+                }
+                // Clips that are joined already, of which nothing is shown, stay what they are.
+                let fragments = making.fragments;
+                *making = Making::new(self.job, Some(1), bytes);
+                making.fragments = fragments;
+            }
         }
         self.ahead = None;
         self.queue = self.listed.windows(window.start);
         Ok(())
-    }
-
-    /// Why a window could not be had. What is listed has to be there: that `GetClip` finds nothing is no
-    /// answer about the range.
-    fn not_there(&self, window: &Range<usize>, error: FetchError) -> Error {
-        match Error::Fetch(error) {
-            error if error.error_type() == ErrorType::NoFragments => self.strange(window, Strange::Nothing),
-            error => error,
-        }
     }
 }

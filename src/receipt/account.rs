@@ -96,6 +96,8 @@ pub(super) struct ListedAccount {
     fragments_resent: usize,
     /// Fragments left out because older ones show most of their time.
     fragments_overlapping: usize,
+    /// Fragments left out because playback, cut to the range, shows nothing of theirs nor of others of their codec.
+    fragments_not_shown: usize,
     /// Seconds that play twice, because two fragments that overlap by less than half are both in the clips.
     #[serde(serialize_with = "milliseconds")]
     doubled_seconds: f64,
@@ -105,9 +107,9 @@ pub(super) struct ListedAccount {
 }
 
 impl Account {
-    /// Of clips that hold the fragments of a plan, fetched in so many windows.
+    /// Of clips that hold the fragments of a plan but for those `not_shown`, fetched in so many windows.
     #[must_use]
-    pub fn of_plan(plan: &Plan, windows: u32) -> Self {
+    pub fn of_plan(plan: &Plan, windows: u32, not_shown: usize) -> Self {
         Self {
             coverage: Coverage::of_plan(plan),
             doubts: Vec::new(),
@@ -115,10 +117,11 @@ impl Account {
             listed: Some(ListedAccount {
                 gap_count: plan.gaps.len(),
                 gap_seconds: plan.gaps.iter().map(Gap::seconds).sum(),
-                fragments: plan.fragments().len(),
+                fragments: plan.fragments().len().saturating_sub(not_shown),
                 windows,
                 fragments_resent: plan.resent,
                 fragments_overlapping: plan.overlapping,
+                fragments_not_shown: not_shown,
                 doubled_seconds: plan.doubled_ms as f64 / 1000.0,
                 skew_seconds: plan.skew_ms().unwrap_or(0) as f64 / 1000.0,
             }),
@@ -179,7 +182,7 @@ mod tests {
         let selector = FragmentSelectorType::ProducerTimestamp;
         let mut plan = Plan::new(fragments.collect(), selector, &range, Boundary::Cover);
         plan.learn_frame(40);
-        let account = Account::of_plan(&plan, 1);
+        let account = Account::of_plan(&plan, 1, 0);
         let named = serde_json::to_string(&account.named_gaps()).expect("JSON");
         assert!(named.len() < 200 * 1024, "{}", named.len());
         let told = serde_json::to_value(&account.listed).expect("JSON");

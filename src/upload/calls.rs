@@ -11,7 +11,7 @@ use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, ServerSideEncryp
 use super::content::{Content, Digested, Sum};
 use super::landing::Held;
 use super::parts::Part;
-use super::{Store, Target, UploadError};
+use super::{Replaces, Store, Target, UploadError};
 use crate::call::CallError;
 
 /// How long S3 may take to put an object together from its parts. It keeps the connection alive
@@ -20,7 +20,14 @@ const COMPLETE_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl Target {
     fn if_none_match(&self) -> Option<String> {
-        (!self.overwrite).then(|| "*".to_owned())
+        (self.replaces == Replaces::Nothing).then(|| "*".to_owned())
+    }
+
+    fn if_match(&self) -> Option<String> {
+        match &self.replaces {
+            Replaces::Only(etag) => Some(etag.clone()),
+            Replaces::Nothing | Replaces::Anything => None,
+        }
     }
 }
 
@@ -46,6 +53,7 @@ pub(super) async fn put(
         .set_ssekms_key_id(keeping.kms_key_id.clone())
         .set_expected_bucket_owner(keeping.bucket_owner.clone())
         .set_if_none_match(target.if_none_match())
+        .set_if_match(target.if_match())
         .checksum_crc64_nvme(digested.sum.base64())
         .body(content.body())
         .customize()
@@ -80,6 +88,7 @@ pub(super) async fn put_together(
         .checksum_type(ChecksumType::FullObject)
         .mpu_object_size(i64::try_from(sum.bytes).unwrap_or(i64::MAX))
         .set_if_none_match(target.if_none_match())
+        .set_if_match(target.if_match())
         .set_expected_bucket_owner(store.keeping.bucket_owner.clone())
         .customize()
         .interceptor(store.watch())

@@ -75,7 +75,7 @@ impl UploadError {
         self.call().and_then(CallError::request_id)
     }
 
-    /// There is an object at the key (HTTP 412).
+    /// There is an object at the key that may not be replaced (HTTP 412).
     #[must_use]
     pub fn is_taken(&self) -> bool {
         self.code() == Some("PreconditionFailed") || self.call().and_then(CallError::status) == Some(412)
@@ -88,10 +88,11 @@ impl UploadError {
         self.code() == Some("ConditionalRequestConflict")
     }
 
-    /// The upload is not there any more: it was completed, or somebody aborted it.
+    /// The upload is not there any more, as it was completed or somebody aborted it; or the object that it was
+    /// to replace.
     #[must_use]
     pub fn is_vanished(&self) -> bool {
-        self.code() == Some("NoSuchUpload")
+        matches!(self.code(), Some("NoSuchUpload" | "NoSuchKey"))
     }
 
     /// The bytes changed on their way.

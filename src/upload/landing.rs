@@ -54,12 +54,19 @@ impl Upload {
             && stored.checksum_crc64nvme.as_ref().is_none_or(same)
     }
 
+    /// Whether `stored` has, by size and checksum, the very bytes of this upload, whoever wrote them. To be asked
+    /// once it is sealed.
+    #[must_use]
+    pub fn is_same_as(&self, stored: &Stored) -> bool {
+        stored.size_bytes == self.size() && stored.checksum_crc64nvme.as_ref() == Some(&self.sum.base64())
+    }
+
     /// Makes the object out of all that was written, and compares what S3 then holds with what was sent.
     ///
     /// # Errors
     ///
     /// If a part could not be sent, the upload holds its first part back and is not sealed, or S3
-    /// refuses: [`UploadError::is_taken`] when there is an object at the key.
+    /// refuses: [`UploadError::is_taken`] when there is an object at the key that may not be replaced.
     pub async fn complete(&mut self) -> Result<Stored, UploadError> {
         let whole = self.whole().await?;
         let (store, target) = (self.store.clone(), self.target.clone());

@@ -15,12 +15,23 @@ pub struct Target {
     pub metadata: Vec<(String, String)>,
     /// Media type.
     pub content_type: String,
-    /// Whether an object at the key may be replaced.
-    pub overwrite: bool,
+    /// What of an object at the key may be replaced.
+    pub replaces: Replaces,
     /// Bytes that the object will have at most; decides the size of its parts.
     pub expected_bytes: u64,
     /// When to stop trying.
     pub walls: Walls,
+}
+
+/// What an object may replace. S3 sees to it when the object is made, whoever writes to the key meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replaces {
+    /// Nothing: the key has to be free (`If-None-Match: *`).
+    Nothing,
+    /// Only the object with this `ETag` (`If-Match`). Source: S3 user guide, "Conditional writes".
+    Only(String),
+    /// Whatever is there.
+    Anything,
 }
 
 impl Target {
@@ -37,7 +48,10 @@ impl Target {
             destination: request.destination.clone(),
             metadata: request.object_metadata(export_id),
             content_type,
-            overwrite: request.if_exists == IfExists::Overwrite,
+            replaces: match request.if_exists {
+                IfExists::Overwrite => Replaces::Anything,
+                IfExists::Skip | IfExists::Fail => Replaces::Nothing,
+            },
             expected_bytes,
             walls,
         }

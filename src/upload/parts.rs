@@ -11,7 +11,7 @@ use super::content::{Content, Digested, Sum};
 use super::first::First;
 use super::landing::Landing;
 use super::size::{MAX_PARTS, part_bytes};
-use super::{Store, Target, UploadError};
+use super::{Replaces, Store, Target, UploadError};
 
 /// An object on its way.
 ///
@@ -106,9 +106,9 @@ impl Upload {
         self.target.metadata.push(pair);
     }
 
-    /// Has the object replace what is at its key. To be called before it is completed.
-    pub fn overwrite(&mut self) {
-        self.target.overwrite = true;
+    /// Has the object replace the one at its key that has this `ETag`. To be called before it is completed.
+    pub fn replace(&mut self, etag: String) {
+        self.target.replaces = Replaces::Only(etag);
     }
 
     /// Id of the multipart upload, if there is one in S3.

@@ -111,3 +111,29 @@ async fn a_deadline_in_a_later_window_leaves_nothing_behind() {
         .await;
     assert!(rig.s3.calls("UploadPart") > 10, "two windows had gone up");
 }
+
+/// A window breaks off when the next one has been asked for already, and is not found when it is asked for again:
+/// from its second fragment on there are other windows, and what was asked for early is none of them.
+#[tokio::test]
+async fn after_a_window_that_was_not_found_the_next_ones_are_asked_for_early_again() {
+    let rig = Setup::default().with("CLIP_STALL_SECONDS", "60").start().await;
+    rig.kvs_fault("GetClip", When::Call(1), Fault::CutBody { after: 2_000_000 });
+    let nothing = Fault::Error {
+        status: 404,
+        code: "ResourceNotFoundException".to_owned(),
+        message: "No fragments found in the stream for the clip request.".to_owned(),
+    };
+    // The window asked for early is the second call, the first fragment alone the fourth.
+    rig.kvs_fault("GetClip", When::Call(3), nothing);
+    rig.kvs_fault("GetClip", When::Call(5), Fault::Stall { after: 1_000_000 });
+    let wanted = event("front-door", 1300);
+    let early = async {
+        while rig.kvs.calls("GetClip") < 6 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        outcome = rig.invoke(&wanted) => panic!("{outcome:?}"),
+        early = tokio::time::timeout(Duration::from_secs(20), early) => early.expect("a sixth call"),
+    }
+}

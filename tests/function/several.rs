@@ -16,42 +16,6 @@ fn foundry(first: Footage, changes: CodecChanges) -> StreamBuilder {
     camera.then_footage(Footage::h265()).codec_changes(changes)
 }
 
-/// An earlier try got as far as the second object, and knew less.
-#[tokio::test]
-async fn an_object_of_an_earlier_try_is_what_the_receipt_says() {
-    let camera = foundry(Footage::h264_aac(), CodecChanges::At(vec![TEN * MS])).unlisted(
-        (TEN + 30) * MS,
-        (TEN + 31) * MS,
-        Unlisted::FirstCalls(1),
-    );
-    let rig = Rig::with_camera(camera).await;
-    let wanted = covered("foundry", -30, 30);
-    // Object 2 is made first; the call for object 1 fails for good.
-    for operation in ["PutObject", "CompleteMultipartUpload"] {
-        for call in 2..9 {
-            rig.s3_fault(operation, When::Call(call), refused(403, "AccessDenied"));
-        }
-    }
-    let (label, message) = rig.error(&wanted).await;
-    assert_eq!(label, "AccessDenied");
-    assert!(message.contains("only shift-2.mp4"), "{message}");
-    assert_eq!(rig.s3.objects("clips"), ["shift-2.mp4"], "{}", rig.log());
-    rig.s3.faults.clear();
-    let receipt = rig.receipt(&wanted).await;
-    let samples = media(
-        &rig.s3.object("clips", "shift-2.mp4").expect("an object").path,
-        Pictures::Coded,
-    )
-    .pictures
-    .len();
-    assert_eq!(
-        receipt["Clips"][1]["Tracks"][0]["Samples"],
-        json!(samples),
-        "{receipt}"
-    );
-    assert_eq!(receipt["Clips"][1]["Fragments"], json!(samples / 50), "{receipt}");
-}
-
 /// Three runs of a codec; an object that is not ours is at the first key, and the upload of the third is
 /// gone.
 #[tokio::test]
@@ -218,5 +182,22 @@ async fn a_change_at_the_edge_of_a_window() {
             assert!(got.pictures == expected.pictures, "{key} {moov:?}");
             assert!(got.sounds == expected.sounds, "{key} {moov:?}");
         }
+    }
+}
+
+/// What is listed has to be there: that GetClip finds nothing is no answer about the range, wherever it is asked.
+#[tokio::test]
+async fn nothing_found_while_the_change_is_looked_for_is_not_an_empty_archive() {
+    for call in 1..=3 {
+        let rig = Rig::start().await;
+        let fault = Fault::Error {
+            status: 404,
+            code: "ResourceNotFoundException".to_owned(),
+            message: "No fragments found in the stream for the clip request.".to_owned(),
+        };
+        rig.kvs_fault("GetClip", When::Call(call), fault);
+        let receipt = rig.receipt(&covered("workshop", -30, 50)).await;
+        let clips = receipt["Clips"].as_array().map(Vec::len);
+        assert_eq!(clips, Some(2), "call {call}: {receipt}");
     }
 }

@@ -18,6 +18,9 @@ const CALM: usize = 6;
 
 const LONG: Duration = Duration::from_secs(120);
 
+/// How much later calm is: whoever was at a clip of several objects before has ended, and may be replaced.
+const LATER: Duration = Duration::from_secs(33 * 60);
+
 /// One case and what serves it.
 pub(crate) struct Delivery<'a> {
     pub(crate) worker: &'a Worker,
@@ -77,6 +80,9 @@ impl Delivery<'_> {
             }
             if self.execution.process.has_ended() {
                 self.execution = self.worker.execution(case.profile, case.live).await;
+            }
+            for ask in &case.asks {
+                self.worker.world.s3.age(ask.bucket, &ask.stem, LATER);
             }
             let begun = self.log().len();
             let event = match case.batch {

@@ -86,7 +86,7 @@ async fn what_was_killed_is_made_by_the_next_delivery() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_deliveries_at_once_makes_the_object() {
     let world = World::start(None).await;
-    for clip in [("front-door", 20), ("highway", 20)] {
+    for clip in races::CLIPS {
         let raced = races::race(&world, clip, 8).await;
         println!("{}", raced.expect("one object"));
     }
@@ -131,7 +131,7 @@ async fn the_storm_is_survived() {
             .map(|killed| killed.to_string()),
     );
     show(Ok(races::HEAD.to_owned()));
-    for clip in [("front-door", 20), ("highway", 20)] {
+    for clip in races::CLIPS {
         show(races::race(&world, clip, 50).await);
     }
     if let Some(file) = setting("REPORT") {

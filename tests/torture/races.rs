@@ -13,8 +13,11 @@ use crate::verdict::found;
 
 const LONG: Duration = Duration::from_secs(300);
 
-/// Deliveries of one request at once, each with a request id of its own: one makes the object, and all others
-/// say that it was there. Also says how many gave up an upload for it.
+/// Cameras, and seconds of theirs that are raced for: one `PutObject`, parts, and an object for each of two codecs.
+pub(crate) const CLIPS: [(&str, i64); 3] = [("front-door", 20), ("highway", 20), ("foundry", 40)];
+
+/// Deliveries of one request at once, each with a request id of its own: one makes the objects, and all others
+/// say that they were there. Also says how many gave up an upload for it.
 pub(crate) async fn race(
     world: &Arc<World>,
     (name, seconds): (&str, i64),

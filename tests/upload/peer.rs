@@ -31,7 +31,7 @@ pub(crate) fn peer() -> Option<&'static Peer> {
 }
 
 /// What peers do not do as S3 does; seen with the versions that `make test-s3-peers` installs.
-const LACKING: [(&str, &str, &str); 4] = [
+const LACKING: [(&str, &str, &str); 5] = [
     (
         "moto",
         CRC64NVME,
@@ -43,6 +43,7 @@ const LACKING: [(&str, &str, &str); 4] = [
         "another checksum",
         "it completes an upload whatever its checksum is said to be",
     ),
+    ("moto", IF_MATCH, "a write replaces whatever is at its key"),
     (
         "moto",
         "another size",
@@ -52,6 +53,9 @@ const LACKING: [(&str, &str, &str); 4] = [
 
 /// Checksums in answers.
 pub(crate) const CRC64NVME: &str = "CRC64NVME";
+
+/// Writes that replace one object and no other.
+pub(crate) const IF_MATCH: &str = "If-Match";
 
 /// The bytes of unfinished uploads.
 pub(crate) const LIST_PARTS: &str = "ListParts";

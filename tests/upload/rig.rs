@@ -17,7 +17,7 @@ use bytes::Bytes;
 use clip_export::config::{Keeping, Transfer};
 use clip_export::event::Destination;
 use clip_export::tally::Tally;
-use clip_export::upload::{Head, Store, Target, Upload};
+use clip_export::upload::{Head, Replaces, Store, Target, Upload};
 use clip_export::walls::Walls;
 use clip_export_local::http::Authority;
 use clip_export_local::s3::{self, Bucket};
@@ -182,7 +182,7 @@ impl Rig {
             },
             metadata: vec![("clip-stream".to_owned(), "gate".to_owned())],
             content_type: "video/mp4".to_owned(),
-            overwrite: false,
+            replaces: Replaces::Nothing,
             expected_bytes: 0,
             walls: Walls::new(None),
         }

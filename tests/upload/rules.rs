@@ -10,7 +10,7 @@ use clip_export::event::StorageClass;
 use clip_export::upload::{Completes, Upload};
 use proptest::prelude::*;
 
-use crate::peer::{CRC64NVME, lacks};
+use crate::peer::{CRC64NVME, IF_MATCH, lacks};
 use crate::rig::{MIB, Moov, PART, Rig, Setup, payload};
 
 const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -239,5 +239,32 @@ proptest! {
                 assert_eq!(stored.checksum_crc64nvme, Some(sum));
             }
         });
+    }
+}
+
+#[tokio::test]
+async fn only_the_object_that_is_named_is_replaced() {
+    if lacks(IF_MATCH) {
+        return;
+    }
+    for length in LENGTHS {
+        let rig = Rig::start().await;
+        let stored = sealed(&rig, "a.mp4", &payload(length)).await.complete().await;
+        let etag = stored.expect("an object").etag.expect("an ETag");
+        let media = payload(length + 1);
+        let mut other = sealed(&rig, "a.mp4", &media).await;
+        other.replace("\"0123456789abcdef0123456789abcdef\"".to_owned());
+        let error = other.complete().await.expect_err("another object is there");
+        assert!(error.is_taken(), "{length}: {error}");
+        other.abandon().await.expect("nothing left");
+        let mut gone = sealed(&rig, "b.mp4", &media).await;
+        gone.replace(etag.clone());
+        let error = gone.complete().await.expect_err("nothing is there");
+        assert!(error.is_vanished(), "{length}: {error}");
+        gone.abandon().await.expect("nothing left");
+        let mut right = sealed(&rig, "a.mp4", &media).await;
+        right.replace(etag);
+        right.complete().await.expect("replaced");
+        rig.is_whole("a.mp4", &Moov::of(100), &media, "replaced").await;
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use serde::{Deserialize, Serialize};
@@ -278,6 +278,23 @@ impl Store {
         bucket.map_or_else(Vec::new, |bucket| {
             bucket.objects().map(|object| object.key.clone()).collect()
         })
+    }
+
+    /// For as long as this server runs; what is on disk keeps its date.
+    pub(super) fn age(&self, bucket: &str, keys: &str, by: Duration) {
+        let mut state = self.state();
+        let objects = state.buckets.get_mut(bucket).map(|bucket| &mut bucket.objects);
+        let aged = objects
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| key.starts_with(keys));
+        for (_, object) in aged {
+            let object = Arc::make_mut(object);
+            object.last_modified = object
+                .last_modified
+                .checked_sub(by)
+                .unwrap_or(SystemTime::UNIX_EPOCH);
+        }
     }
 
     pub(super) fn uploads(&self) -> Vec<OpenUpload> {
