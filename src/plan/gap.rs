@@ -132,11 +132,11 @@ impl Measure {
     }
 
     /// Milliseconds that a fragment shows although those before it, whose furthest listed end is `furthest`, show them
-    /// too, if that is more than jitter.
-    pub(super) fn overlap(&self, furthest: i64, fragment: &Fragment) -> i64 {
+    /// too, if that is more than jitter or all of it.
+    pub(super) fn overlap(&self, furthest: i64, fragment: &Planned) -> i64 {
         let end = fragment.producer_ms.saturating_add(fragment.length_ms);
         let overlap = furthest.min(end).saturating_sub(fragment.producer_ms);
-        if overlap > LEAST_TOLERANCE_MS {
+        if overlap > LEAST_TOLERANCE_MS || end < furthest {
             overlap.saturating_add(self.frame_ms)
         } else {
             0

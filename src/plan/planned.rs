@@ -61,19 +61,24 @@ impl Plan {
             Boundary::Exact => end.saturating_sub(1),
             Boundary::Cover | Boundary::Fragment => end,
         };
-        let (before, inside): (Vec<_>, Vec<_>) = listed
+        let listed: Vec<Fragment> = listed
             .into_iter()
             .filter(|fragment| at(fragment) <= last)
-            .partition(|fragment| at(fragment) < start);
-        let (mut before, earlier) = oldest_of_each(before);
-        let running = match boundary {
-            Boundary::Fragment => None,
-            Boundary::Cover | Boundary::Exact => {
-                last_to_end(&before, selector).map(|place| before.remove(place))
-            }
+            .collect();
+        let Counting {
+            kept,
+            left_out,
+            earlier,
+            others,
+        } = match boundary {
+            Boundary::Fragment => Counting::of(
+                listed
+                    .into_iter()
+                    .filter(|fragment| at(fragment) >= start)
+                    .collect(),
+            ),
+            Boundary::Cover | Boundary::Exact => Counting::with_running(listed, start, selector),
         };
-        let (kept, left_out, unused) = with_running(running, inside, start, selector);
-        before.extend(unused);
         let measure = Measure::of(&kept);
 
         let mut entries: Vec<Entry> = Vec::with_capacity(kept.len());
@@ -91,7 +96,7 @@ impl Plan {
             .overlapping
             .iter()
             .chain(&earlier.overlapping)
-            .chain(&before)
+            .chain(&others)
         {
             entries.push(Entry::new(at(other), None));
         }
@@ -112,10 +117,10 @@ impl Plan {
             gaps: gaps(&fragments, (start, end), &measure),
             skew_ms: middle(fragments.iter().map(|fragment| fragment.skew_ms)),
             windows: Windows::new(entries),
+            doubled_ms: doubled(&fragments, &measure),
             fragments,
             resent: left_out.resent.len(),
             overlapping: left_out.overlapping.len(),
-            doubled_ms: doubled(&kept, &measure),
             range: (start, end),
             selector,
             measure,
@@ -128,6 +133,7 @@ impl Plan {
         self.measure = Measure::of_frame(frame_ms);
         self.measure.mark(&mut self.fragments);
         self.gaps = gaps(&self.fragments, self.range, &self.measure);
+        self.doubled_ms = doubled(&self.fragments, &self.measure);
     }
 
     /// The fragments that belong to the clip, in the order in which they play.
@@ -208,58 +214,96 @@ impl Plan {
     }
 }
 
-/// Which of the fragments before a range can show its start, of those that count and in the order in which they play:
-/// the one that ends last, and of several the last. When a fragment came does not tell how long it plays: by the
-/// server's clock it is the last.
-fn last_to_end(before: &[Fragment], selector: FragmentSelectorType) -> Option<usize> {
-    match selector {
-        FragmentSelectorType::ServerTimestamp => before.len().checked_sub(1),
-        FragmentSelectorType::ProducerTimestamp => {
-            let ends = before.iter().enumerate();
-            let ends = ends
-                .map(|(place, fragment)| (fragment.producer_ms.saturating_add(fragment.length_ms), place));
-            ends.max().map(|(_, place)| place)
+/// Which fragments count.
+#[derive(Debug, Default)]
+struct Counting {
+    /// Those of the clip, in the order in which they play.
+    kept: Vec<Fragment>,
+    /// Those of the range that are left out.
+    left_out: LeftOut,
+    /// Those from before the range that are left out.
+    earlier: LeftOut,
+    /// Those from before the range that count, and of which the clip needs nothing.
+    others: Vec<Fragment>,
+}
+
+impl Counting {
+    /// Of fragments that all begin in the range.
+    fn of(inside: Vec<Fragment>) -> Self {
+        let (kept, left_out) = oldest_of_each(inside);
+        Self {
+            kept,
+            left_out,
+            ..Self::default()
         }
+    }
+
+    /// Of those in the range, and of those before it the one that runs at its start, if there is one: of those that count
+    /// the one that ends last, which shows all of the range that the others show.
+    fn with_running(listed: Vec<Fragment>, start: i64, selector: FragmentSelectorType) -> Self {
+        let is_before = |fragment: &Fragment| fragment.start_ms(selector) < start;
+        let (mut all, mut this) = (listed, Self::default());
+        if selector == FragmentSelectorType::ServerTimestamp {
+            // What came in the range is of it, though what came before has shown it already; but for the running one.
+            let (before, inside) = all.into_iter().partition(is_before);
+            (this.others, this.earlier) = oldest_of_each(before);
+            all = inside;
+            all.extend(last_to_end(&this.others).map(|place| this.others.remove(place)));
+        }
+        let (mut kept, left_out) = oldest_of_each(all);
+        let sides = [
+            (
+                left_out.resent,
+                &mut this.earlier.resent,
+                &mut this.left_out.resent,
+            ),
+            (
+                left_out.overlapping,
+                &mut this.earlier.overlapping,
+                &mut this.left_out.overlapping,
+            ),
+        ];
+        for (fragments, before, inside) in sides {
+            for fragment in fragments {
+                if is_before(&fragment) {
+                    before.push(fragment)
+                } else {
+                    inside.push(fragment)
+                }
+            }
+        }
+
+        let mut before: Vec<Fragment> = kept.extract_if(.., |fragment| is_before(fragment)).collect();
+        let Some(running) = last_to_end(&before) else {
+            this.kept = kept;
+            return this;
+        };
+        let running = before.remove(running);
+        this.others.extend(before);
+        // By the server's clock copies of what came before it may lie in the range, and play first.
+        let place = kept.partition_point(|fragment| fragment.producer_ms < running.producer_ms);
+        kept.insert(place, running);
+        this.kept = kept;
+        let (running, next) = (&this.kept[place], this.kept.get(place.saturating_add(1)));
+        if runs_at(start, running, next, &Measure::of(&this.kept), selector) {
+            return this;
+        }
+        this.others.push(this.kept.remove(place));
+        if !this.left_out.is_empty() {
+            // What was left out for its sake may count without it.
+            this.kept.append(&mut this.left_out.resent);
+            this.kept.append(&mut this.left_out.overlapping);
+            (this.kept, this.left_out) = oldest_of_each(this.kept);
+        }
+        this
     }
 }
 
-/// The fragments that count, and what is left out: of those in the range, and of the running one before
-/// it, if it shows the start of the range. If it does not it is given back, unused.
-fn with_running(
-    running: Option<Fragment>,
-    inside: Vec<Fragment>,
-    start: i64,
-    selector: FragmentSelectorType,
-) -> (Vec<Fragment>, LeftOut, Option<Fragment>) {
-    let Some(running) = running else {
-        let (kept, left_out) = oldest_of_each(inside);
-        return (kept, left_out, None);
-    };
-    // A copy of it, sent again, may lie in the range.
-    let mut both = inside;
-    both.push(running.clone());
-    let (mut kept, mut left_out) = oldest_of_each(both);
-    // By the server's clock copies of what came before it may lie in the range, and play first.
-    let place = kept.iter().position(|fragment| *fragment == running);
-    let Some(place) = place else {
-        // It is not of the range, and so not left out of it.
-        left_out.resent.retain(|fragment| *fragment != running);
-        left_out.overlapping.retain(|fragment| *fragment != running);
-        return (kept, left_out, Some(running));
-    };
-    let next = kept.get(place.saturating_add(1));
-    if runs_at(start, &running, next, &Measure::of(&kept), selector) {
-        return (kept, left_out, None);
-    }
-    let running = kept.remove(place);
-    if left_out.is_empty() {
-        return (kept, left_out, Some(running));
-    }
-    // What was left out for its sake may count without it.
-    kept.append(&mut left_out.resent);
-    kept.append(&mut left_out.overlapping);
-    let (kept, left_out) = oldest_of_each(kept);
-    (kept, left_out, Some(running))
+/// Which of some fragments in the order in which they play ends last; of several the last.
+fn last_to_end(fragments: &[Fragment]) -> Option<usize> {
+    let ends = fragments.iter().enumerate();
+    let ends = ends.map(|(place, fragment)| (fragment.producer_ms.saturating_add(fragment.length_ms), place));
+    ends.max().map(|(_, place)| place)
 }
 
 /// Whether the running fragment before the range shows some of it that `next` does not.
@@ -285,7 +329,7 @@ fn runs_at(
 }
 
 /// Milliseconds that fragments show again.
-fn doubled(fragments: &[Fragment], measure: &Measure) -> i64 {
+fn doubled(fragments: &[Planned], measure: &Measure) -> i64 {
     let (mut doubled, mut furthest) = (0i64, i64::MIN);
     for fragment in fragments {
         doubled = doubled.saturating_add(measure.overlap(furthest, fragment));

@@ -9,6 +9,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::Fragment;
 use super::shown::Shown;
@@ -79,13 +80,15 @@ fn decide(cluster: &mut Vec<Fragment>, counting: &mut Vec<Fragment>, left_out: &
     let mut shown = Shown::none_of(cluster.iter().map(span));
     let mut kept: BTreeMap<i64, Fragment> = BTreeMap::new();
     for fragment in cluster.drain(..) {
-        if kept.contains_key(&fragment.producer_ms) {
-            left_out.resent.push(fragment);
-        } else if is_most(shown.of(span(&fragment)), &fragment) {
-            left_out.overlapping.push(fragment);
-        } else {
-            shown.add(span(&fragment));
-            kept.insert(fragment.producer_ms, fragment);
+        match kept.entry(fragment.producer_ms) {
+            Entry::Occupied(_) => left_out.resent.push(fragment),
+            Entry::Vacant(_) if is_most(shown.of(span(&fragment)), &fragment) => {
+                left_out.overlapping.push(fragment);
+            }
+            Entry::Vacant(free) => {
+                shown.add(span(&fragment));
+                free.insert(fragment);
+            }
         }
     }
     counting.extend(kept.into_values());

@@ -78,6 +78,8 @@ impl Shown {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -101,15 +103,14 @@ mod tests {
         ) {
             let span = |(start, length, _): &(i64, i64, bool)| (*start, start + length);
             let mut shown = Shown::none_of(spans.iter().map(span));
-            let mut milliseconds = [false; 70];
+            let mut milliseconds = HashSet::new();
             for added in &spans {
                 let (start, end) = span(added);
-                let those = start as usize..end as usize;
-                let expected = milliseconds[those.clone()].iter().filter(|shown| **shown).count();
+                let expected = (start..end).filter(|ms| milliseconds.contains(ms)).count();
                 prop_assert_eq!(shown.of((start, end)), expected as u64);
                 if added.2 {
                     shown.add((start, end));
-                    milliseconds[those].fill(true);
+                    milliseconds.extend(start..end);
                 }
             }
         }

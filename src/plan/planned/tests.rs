@@ -370,8 +370,8 @@ fn no_gap_is_where_a_longer_fragment_shows_the_time() {
     assert_eq!(starts(&plan), [3000, 4100, 5000, 6100, 8100]);
     assert_eq!(gaps(&plan), []);
     assert!(plan.fragments()[1..].iter().all(|fragment| fragment.continues));
-    // From 4.100 to 5.000; what lasts for 40 ms is jitter.
-    assert_eq!(plan.doubled_ms, 900);
+    // From 4.100 to 5.000, and all of the short one.
+    assert_eq!(plan.doubled_ms, 900 + 80);
 }
 
 /// The clip begins a moment after the short one, or in it, which what was sent again shows too.
@@ -402,4 +402,20 @@ fn the_fragment_that_runs_at_the_start_is_the_one_that_shows_it() {
     let plan = Plan::new(listed, ProducerTimestamp, &range(12_000, 24_000), Boundary::Cover);
     assert_eq!(gaps(&plan), []);
     assert_eq!(starts(&plan), [1040, 21_040, 23_040]);
+}
+
+/// What ends last is the youngest, and falls to one in the range; an older one shows the start.
+#[test]
+fn what_is_left_out_for_one_in_the_range_runs_at_no_start() {
+    let listed = vec![of(-1000, 0, 4000), of(3500, 1, 6000), of(0, 2, 10_000)];
+    let plan = Plan::new(listed, ProducerTimestamp, &range(2000, 9000), Boundary::Cover);
+    assert_eq!(starts(&plan), [-1000, 3500]);
+}
+
+/// By the server's clock too a few pictures of a broken connection do not hide what runs on.
+#[test]
+fn a_short_fragment_hides_nothing_by_the_servers_clock() {
+    let listed = vec![of(4100, 9000, 1960), of(5000, 9005, 40), of(6100, 9100, 1960)];
+    let plan = Plan::new(listed, ServerTimestamp, &range(9050, 10_500), Boundary::Cover);
+    assert_eq!(starts(&plan)[0], 9000);
 }
