@@ -55,7 +55,7 @@ fn only_after(stage: &Stage, label: &str, cause: Played, other: Played) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_label_that_nothing_explains_is_found() {
     let stage = Stage::of("front-door", 20).await;
-    let delay = || fault(Service::S3, "PutObject", Fault::Delay(Duration::from_secs(1)));
+    let delay = || fault(Service::S3, "PutObject", Fault::Delay(Duration::from_millis(900)));
     let denied = || fault(Service::Kvs, "GetClip", refusal(403, "AccessDeniedException"));
     let reset = |service, operation| fault(service, operation, Fault::Reset);
     only_after(&stage, "AccessDenied", denied(), reset(Service::Kvs, "GetClip"));

@@ -15,6 +15,9 @@ use crate::weather::Service;
 /// What an export takes at most when nothing goes wrong, on a machine that is busy with others.
 const QUICK: Duration = Duration::from_secs(8);
 
+/// How long a service may keep silent, where a function is set to be the least patient.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What a request is about.
 pub(crate) struct World<'a> {
     pub(crate) kvs: &'a Server,
@@ -126,10 +129,10 @@ fn causes(played: &Played, label: &str) -> bool {
             of_aws
                 && (is_broken
                     || status >= 500
-                    || matches!(
-                        code,
-                        "InternalError" | "RequestTimeout" | "ConditionalRequestConflict"
-                    ))
+                    || matches!(code, "InternalError" | "RequestTimeout" | "ConditionalRequestConflict")
+                    || matches!(fault, Fault::Delay(delay) if *delay >= LEAST_PATIENCE)
+                    // That it is too much, a HEAD cannot say.
+                    || (operation == "HeadObject" && *fault == Fault::Throttle))
         }
         // What went wrong had to be tried again.
         "DeadlineTooClose" => true,
