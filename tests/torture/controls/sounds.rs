@@ -42,16 +42,16 @@ async fn a_mute_exact_clip_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_that_stops_or_begins_late_is_found() {
-    for (from, to) in [(OFF - 10_000, OFF + 10_000), (OFF - 10_000, OFF + 610_000)] {
+    for (from, missing) in [(OFF - 10_000, "from 10"), (OFF + 590_000, "to 10")] {
         let mut stage = Stage::of("front-door", 1).await;
-        (stage.ask.start, stage.ask.end) = (from, to.min(from + 390_000));
+        (stage.ask.start, stage.ask.end) = (from, from + 18_000);
         let right = stage.clip("front-door", stage.ask.start, stage.ask.end);
         assert_eq!(stage.says_alone(&right, "COMPLETE"), Ok(true));
         let half = stage.clip("library", stage.ask.start, stage.ask.end);
         let why = stage
             .says_alone(&half, "COMPLETE")
             .expect_err("half of the sound");
-        assert!(why.contains("are missing from 10"), "{why}");
+        assert!(why.contains("are missing") && why.contains(missing), "{why}");
     }
 }
 
