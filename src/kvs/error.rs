@@ -58,14 +58,16 @@ impl FetchError {
         }
     }
 
-    /// Whether the caller may not make this call.
+    /// Whether the caller may not make this very call. That it may not ask where the stream's endpoint is says nothing
+    /// of the call that was to go there.
     #[must_use]
     pub fn is_access_denied(&self) -> bool {
         let denied = matches!(
             self.code(),
             Some("AccessDeniedException" | "AccessDenied" | "NotAuthorizedException")
         );
-        denied && !self.endpoint_is_stale()
+        let is_of_endpoint = matches!(self, Self::Call(error) if error.operation() == "GetDataEndpoint");
+        denied && !is_of_endpoint && !self.endpoint_is_stale()
     }
 
     /// Whether the fragments of a range do not go into one clip: their codec parameters, or their
@@ -167,6 +169,7 @@ mod tests {
         let denied = refused("ListFragments", 403, "AccessDeniedException", "not yours");
         assert!(denied.is_access_denied() && !denied.may_pass() && !denied.is_codec_change());
         assert!(refused("ListFragments", 401, "NotAuthorizedException", "").is_access_denied());
+        assert!(!refused("GetDataEndpoint", 401, "NotAuthorizedException", "").is_access_denied());
         let moved = "Unable to determine service/operation name to be authorized";
         let moved = refused("ListFragments", 403, "AccessDeniedException", moved);
         assert!(!moved.is_access_denied() && moved.endpoint_is_stale());

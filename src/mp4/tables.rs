@@ -211,6 +211,21 @@ impl ClipTables {
         Some(last.saturating_add(self.sound_delay_us(track)))
     }
 
+    /// Whether the sound pauses within the clip: a sample but the last stands for longer than 100 ms and than usual. Some
+    /// players make no pause there, and play what follows too early.
+    #[must_use]
+    pub fn sound_pauses(&self) -> bool {
+        self.audio.as_ref().is_some_and(|track| {
+            let longest = (i64::from(track.usual_duration) * 3 / 2).max(i64::from(track.timescale / 10));
+            let mut left = u64::from(track.samples).saturating_sub(1);
+            track.durations.iter().any(|(run, delta)| {
+                let is_inside = left > 0;
+                left = left.saturating_sub(run);
+                is_inside && delta > longest
+            })
+        })
+    }
+
     /// From the decode time of the first video sample to that of the first audio sample.
     fn sound_delay_us(&self, track: &TrackTables) -> i64 {
         let delay = |edit: &Edit, timescale| {

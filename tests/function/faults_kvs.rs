@@ -119,6 +119,15 @@ async fn what_happens_every_time_is_reported() {
     }
 }
 
+/// Only a refusal of the list itself makes a clip without one: what is refused on the way there is refused for every call.
+#[tokio::test]
+async fn an_endpoint_that_is_refused_once_is_no_refusal_of_the_list() {
+    let rig = Rig::start().await;
+    rig.kvs_fault("GetDataEndpoint", Call(1), refused(401, "NotAuthorizedException"));
+    rig.fails(&event("front-door", 20), "AccessDenied").await;
+    assert_eq!(rig.kvs.calls("GetClip"), 0);
+}
+
 #[tokio::test]
 async fn retries_are_bounded() {
     let rig = Rig::start().await;

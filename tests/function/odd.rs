@@ -150,6 +150,22 @@ async fn a_window_without_sound_is_joined() {
     assert_eq!(number("GetClipCalls"), calls, "{}", rig.log());
 }
 
+/// The microphone was off for half a minute of a clip that one call serves whole.
+#[tokio::test]
+async fn a_pause_of_the_sound_becomes_silence() {
+    let camera =
+        Stream::builder("library", Footage::h264_aac()).microphone_off((TEN + 30) * MS, (TEN + 60) * MS);
+    let rig = Rig::with_camera(camera).await;
+    let receipt = rig.receipt(&event("library", 100)).await;
+    pictures(&rig, "library", TEN, TEN + 100);
+    // 16,000 sound samples a second, 1,024 in a frame.
+    let silent = receipt["Clips"][0]["Join"]["SilentFrames"].as_u64();
+    assert!(
+        silent.is_some_and(|frames| (467..=470).contains(&frames)),
+        "{receipt}"
+    );
+}
+
 /// The microphone is switched on in the second window.
 #[tokio::test]
 async fn sound_that_begins_late() {

@@ -10,14 +10,17 @@ use crate::weather::Service;
 pub(crate) enum Answer {
     /// There is a receipt.
     Receipt(Box<Value>),
-    /// A message of a batch that is done with, whose receipt is in the log.
-    Done,
+    /// A message of a batch that is done with, and its receipt, which is in the log.
+    Done(Box<Value>),
     Error {
         label: String,
         message: String,
     },
-    /// A message that stays in its queue.
-    Stays,
+    /// A message that stays in its queue, and what the log says of it.
+    Stays {
+        label: String,
+        message: String,
+    },
     /// A message that is in the queue of failed events.
     Aside(String),
     /// The process ended, or answered too late.
@@ -26,18 +29,44 @@ pub(crate) enum Answer {
 
 impl Answer {
     pub(crate) fn is_good(&self) -> bool {
-        matches!(self, Self::Receipt(_) | Self::Done)
+        self.receipt().is_some()
+    }
+
+    pub(crate) fn receipt(&self) -> Option<&Value> {
+        match self {
+            Self::Receipt(receipt) | Self::Done(receipt) => Some(receipt),
+            _ => None,
+        }
     }
 
     /// In one word, for the report.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Receipt(receipt) => receipt["Status"].as_str().unwrap_or("a receipt"),
-            Self::Done => "done in a batch",
+            Self::Done(_) => "done in a batch",
             Self::Error { label, .. } | Self::Aside(label) => label,
-            Self::Stays => "stays in its queue",
+            Self::Stays { .. } => "stays in its queue",
             Self::Gone => "the process ended",
         }
+    }
+}
+
+/// A fault that was played.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Played {
+    pub(crate) service: Service,
+    pub(crate) operation: String,
+    pub(crate) fault: Fault,
+}
+
+impl Played {
+    /// Whether it says that the function may not call `ListFragments`, and says so in whole.
+    pub(crate) fn refuses_listing(&self) -> bool {
+        let Fault::Error { code, .. } = &self.fault else {
+            return false;
+        };
+        self.operation == "ListFragments"
+            && matches!(&**code, "AccessDeniedException" | "NotAuthorizedException")
     }
 }
 
@@ -46,7 +75,7 @@ pub(crate) struct Told {
     /// The answers to the first delivery, one for each export.
     pub(crate) answers: Vec<Answer>,
     /// The faults that were played.
-    pub(crate) played: Vec<(Service, Fault)>,
+    pub(crate) played: Vec<Played>,
     /// Uploads that the log said were left behind.
     pub(crate) left: usize,
     /// Deliveries in all.

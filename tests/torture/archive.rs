@@ -30,10 +30,6 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(crate) fn is_nothing(&self) -> bool {
-        self.objects.is_empty()
-    }
-
     /// The gaps that a receipt has to name, and those that it may.
     pub(crate) fn named_gaps(&self) -> (usize, usize) {
         let longer = |than: i64| self.gaps.iter().filter(|(from, to)| to - from > than).count();

@@ -294,7 +294,7 @@ fn range(rng: &mut Rng, camera: &Camera) -> (i64, i64) {
 }
 
 /// Milliseconds since 1970 by the machine's clock.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
     i64::try_from(since.as_millis()).expect("this century")
 }

@@ -2,28 +2,32 @@
 
 use std::time::Duration;
 
-use clip_export_local::faults::Fault;
+use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Played};
 use crate::case::{Ask, Before, IfExists, message_id};
-use crate::deliver::Delivery;
-use crate::verdict::{Found, found, labels};
+use crate::deliver::{Delivery, LATE_LINES, Met};
+use crate::verdict::labels::{World, explained};
+use crate::verdict::{Found, found};
 use crate::weather::Service;
 
 impl Delivery<'_> {
-    /// What has to hold after a delivery, in the log of which `begun` lines are of earlier ones. Notes the
-    /// uploads that are left and that the log speaks of.
+    /// What has to hold after a delivery. Notes the uploads that are left and that the log speaks of, and what was
+    /// made without a list.
     pub(crate) async fn check(
         &mut self,
         numbers: &[usize],
         answers: &[Answer],
         made: &[bool],
-        begun: usize,
-        played: &[(Service, Fault)],
+        met: &Met<'_>,
     ) -> Result<(), String> {
+        if met.played.iter().any(Played::refuses_listing) {
+            let stems = numbers.iter().map(|number| self.case.asks[*number].stem.clone());
+            self.unlisted.extend(stems.map(|stem| (stem, met.begun_ms)));
+        }
         for (number, answer) in numbers.iter().zip(answers) {
             let ask = &self.case.asks[*number];
-            let checked = self.check_one(ask, answer, made[*number], begun, played).await;
+            let checked = self.check_one(ask, answer, made[*number], met).await;
             let left =
                 checked.map_err(|error| format!("{}\nwas answered with {answer:?}\n{error}", ask.event()))?;
             self.left.extend(left);
@@ -36,31 +40,29 @@ impl Delivery<'_> {
         ask: &Ask,
         answer: &Answer,
         made: bool,
-        begun: usize,
-        played: &[(Service, Fault)],
+        met: &Met<'_>,
     ) -> Result<Vec<String>, String> {
         let s3 = &self.worker.world.s3;
-        let met = |service: Service| played.iter().any(|(of, _)| *of == service);
+        let log_begun = met.log_begun;
+        let has_met = |service: Service| met.played.iter().any(|played| played.service == service);
         let mut left = Vec::new();
         for upload in s3.uploads() {
             // What an earlier delivery left is the lifecycle rule's.
             if !upload.key.starts_with(&ask.stem) || self.left.contains(&upload.upload_id) {
                 continue;
             }
-            if !met(Service::S3) {
+            if !has_met(Service::S3) {
                 return Err(format!("an upload is left: {upload:?}"));
             }
-            self.says(begun, &["may be left behind", "may yet appear"], &upload.key)
+            self.says(log_begun, &["may be left behind", "may yet appear"], &upload.key)
                 .await
                 .map_err(|error| format!("{error}: {upload:?}"))?;
             left.push(upload.upload_id);
         }
-        let receipt = match answer {
-            Answer::Receipt(receipt) => Some(&**receipt),
-            _ => None,
-        };
+        let receipt = answer.receipt();
         let judged = tokio::task::block_in_place(|| {
-            let found = found(s3, ask)?;
+            let mut found = found(s3, ask)?;
+            found.unlisted = self.may_be_unlisted(ask, receipt, met);
             let whole = found.judge(self.kvs(), ask, self.case.live, receipt, self.decode)?;
             Ok::<_, String>((found, whole))
         });
@@ -69,25 +71,14 @@ impl Delivery<'_> {
             return Err("somebody else's object is gone".to_owned());
         }
         match answer {
-            Answer::Receipt(_) | Answer::Done if !whole => return Err("there is no whole clip".to_owned()),
-            Answer::Receipt(_) | Answer::Done => {}
-            Answer::Gone if !met(Service::Runtime) => return Err("the process ended".to_owned()),
-            Answer::Gone | Answer::Stays => {}
-            Answer::Error { label, .. } | Answer::Aside(label) => {
-                if !labels().contains(&label.as_str()) {
-                    return Err(format!("{label} is no label of the closed list"));
-                }
-                // A refusal that nobody has seen before, or of which the end with its code is missing.
-                let odd = |(_, fault): &(Service, Fault)| {
-                    matches!(
-                        fault,
-                        Fault::Error { .. } | Fault::Garbage | Fault::EndEarly { .. }
-                    )
-                };
-                if label == "Internal" && !played.iter().any(odd) {
-                    return Err("an error that nobody knows".to_owned());
-                }
+            Answer::Receipt(_) | Answer::Done(_) if !whole => return Err("there is no whole clip".to_owned()),
+            Answer::Receipt(_) | Answer::Done(_) => {}
+            Answer::Gone if !has_met(Service::Runtime) => return Err("the process ended".to_owned()),
+            Answer::Gone => {}
+            Answer::Error { label, message } | Answer::Stays { label, message } => {
+                explained(label, &World::of(self, ask, made, message), met)?
             }
+            Answer::Aside(label) => explained(label, &World::of(self, ask, made, ""), met)?,
         }
         let is_error = !answer.is_good() && !matches!(answer, Answer::Gone);
         if let Answer::Error { label, message } = answer
@@ -99,7 +90,7 @@ impl Delivery<'_> {
                 return Err("the message does not name the stream".to_owned());
             }
             // What is answered for all messages together names none, and the log each.
-            self.log_has(begun, |line| {
+            self.log_has(log_begun, |line| {
                 line.contains("\"error_type\"") && line.contains(ask.camera.name)
             })
             .await?;
@@ -111,9 +102,18 @@ impl Delivery<'_> {
                 "is not known whether the object is there",
                 "may be left behind",
             ];
-            self.says(begun, &words, &ask.stem).await?;
+            self.says(log_begun, &words, &ask.stem).await?;
         }
         Ok(left)
+    }
+
+    /// When the delivery began of which a clip may be that was made without a list; none where one that may list has
+    /// exported.
+    fn may_be_unlisted(&self, ask: &Ask, receipt: Option<&Value>, met: &Met<'_>) -> Option<i64> {
+        let is_refused = met.played.iter().any(Played::refuses_listing);
+        let is_new = receipt.is_some_and(|receipt| receipt["Status"] == "EXPORTED");
+        let unlisted = self.unlisted.get(&ask.stem).copied();
+        unlisted.filter(|_| is_refused || !is_new)
     }
 
     /// Whether what is there came with this very delivery: what an earlier one left was judged then.
@@ -143,7 +143,7 @@ impl Delivery<'_> {
 
     async fn log_has(&self, begun: usize, says: impl Fn(&str) -> bool) -> Result<(), String> {
         // The last lines can come after the answer.
-        for _ in 0..20 {
+        for _ in 0..LATE_LINES {
             if self.log().iter().skip(begun).any(|line| says(line)) {
                 return Ok(());
             }

@@ -1,14 +1,13 @@
 //! One case: what is there before, the delivery under faults, and deliveries in calm until all is well.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use clip_export_local::faults::Fault;
 use clip_export_local::runtime_api::Outcome;
 use serde_json::Value;
 
-use crate::answer::{Answer, Told};
-use crate::case::{Ask, Before, Case, FOREIGN, IfExists, batch, id, message_id};
+use crate::answer::{Answer, Played, Told};
+use crate::case::{Ask, Before, Case, FOREIGN, IfExists, batch, id, message_id, now_ms};
 use crate::stack::{Execution, FAILED, Skies, Worker};
 use crate::verdict::{expected, may_help};
 use crate::weather::Service;
@@ -21,6 +20,9 @@ const LONG: Duration = Duration::from_secs(120);
 /// How much later calm is: whoever was at a clip of several objects before has ended, and may be replaced.
 const LATER: Duration = Duration::from_secs(33 * 60);
 
+/// How often it is looked for lines of the log, 50 ms apart.
+pub(crate) const LATE_LINES: usize = 20;
+
 /// One case and what serves it.
 pub(crate) struct Delivery<'a> {
     pub(crate) worker: &'a Worker,
@@ -31,6 +33,18 @@ pub(crate) struct Delivery<'a> {
     pub(crate) decode: bool,
     /// Uploads that were left behind, as the log said.
     pub(crate) left: HashSet<String>,
+    /// Which keys were exported by a delivery that could not list, and when that began.
+    pub(crate) unlisted: HashMap<String, i64>,
+}
+
+/// One delivery of an event, and what it met.
+pub(crate) struct Met<'a> {
+    pub(crate) played: &'a [Played],
+    pub(crate) deadline: Duration,
+    /// Lines of the log that are of earlier ones.
+    pub(crate) log_begun: usize,
+    /// Milliseconds since 1970.
+    pub(crate) begun_ms: i64,
 }
 
 impl Delivery<'_> {
@@ -48,7 +62,7 @@ impl Delivery<'_> {
             self.skies = self.worker.skies(case.live, &self.execution);
             self.plant_for_runtime();
         }
-        let begun = self.log().len();
+        let (log_begun, begun_ms) = (self.log().len(), now_ms());
         let numbers: Vec<usize> = (0..case.asks.len()).collect();
         let mut answers = self.deliver(case.event(), case.deadline, &numbers).await?;
         let played = self.played();
@@ -59,8 +73,18 @@ impl Delivery<'_> {
             left: 0,
             deliveries: 1,
         };
-        self.check(&numbers, &answers, &made, begun, &told.played).await?;
-        if told.played.iter().any(|(of, _)| *of == Service::Runtime) {
+        let met = Met {
+            played: &told.played,
+            deadline: case.deadline,
+            log_begun,
+            begun_ms,
+        };
+        self.check(&numbers, &answers, &made, &met).await?;
+        if told
+            .played
+            .iter()
+            .any(|played| played.service == Service::Runtime)
+        {
             // It ends, sooner or later: Lambda starts another one.
             self.execution = self.worker.execution(case.profile, case.live).await;
             self.skies = self.worker.skies(case.live, &self.execution);
@@ -84,14 +108,19 @@ impl Delivery<'_> {
             for ask in &case.asks {
                 self.worker.world.s3.age(ask.bucket, &ask.stem, LATER);
             }
-            let begun = self.log().len();
+            let met = Met {
+                played: &[],
+                deadline: LONG,
+                log_begun: self.log().len(),
+                begun_ms: now_ms(),
+            };
             let event = match case.batch {
                 true => batch(open.iter().map(|number| (*number, &case.asks[*number]))),
                 false => case.asks[0].event(),
             };
             answers = self.deliver(event, LONG, &open).await?;
             told.deliveries += 1;
-            self.check(&open, &answers, &made, begun, &[]).await?;
+            self.check(&open, &answers, &made, &met).await?;
             let mut places = 0..;
             open.retain(|number| {
                 let answer = &answers[places.next().unwrap_or(0)];
@@ -188,7 +217,7 @@ impl Delivery<'_> {
     }
 
     /// The faults that this case met. Its worker's own services play no other's; those of S3 go by the key.
-    fn played(&self) -> Vec<(Service, Fault)> {
+    fn played(&self) -> Vec<Played> {
         let begins = format!("{:016x}/", self.case.seed);
         let mut played = Vec::new();
         for service in [Service::Kvs, Service::S3, Service::Sqs, Service::Runtime] {
@@ -211,7 +240,11 @@ impl Delivery<'_> {
                         .iter()
                         .any(|p| p.operation == call.operation && p.fault == fault)
                 {
-                    played.push((service, fault));
+                    played.push(Played {
+                        service,
+                        operation: call.operation,
+                        fault,
+                    });
                 }
             }
         }
@@ -237,47 +270,102 @@ impl Delivery<'_> {
         numbers: &[usize],
     ) -> Result<Vec<Answer>, String> {
         let before = self.worker.sqs.messages(FAILED).len();
+        let log_begun = self.log().len();
         let outcome = self.invoke(event, self.case.request_id(), deadline).await;
         let failed = self.worker.sqs.messages(FAILED).split_off(before);
-        let stays = match &outcome {
+        let stays: Vec<&str> = match &outcome {
             Outcome::Response(answer) if self.case.batch => {
                 let failures = answer["batchItemFailures"].as_array();
                 let failures = failures.ok_or_else(|| format!("no answer to a batch: {answer}"))?;
-                let ids = failures
-                    .iter()
-                    .filter_map(|failure| failure["itemIdentifier"].as_str());
-                ids.map(str::to_owned).collect()
+                let ids = failures.iter().map(|failure| failure["itemIdentifier"].as_str());
+                ids.flatten().collect()
             }
             _ => Vec::new(),
         };
-        let answer = |number: &usize| match &outcome {
-            Outcome::Response(_) if stays.contains(&message_id(*number)) => Answer::Stays,
-            Outcome::Response(_) if self.case.batch => {
-                let body = self.case.asks[*number].event().to_string();
-                let aside = failed.iter().find(|message| message.body == body);
-                let label = aside.and_then(|message| message.text("ErrorType"));
-                label.map_or(Answer::Done, |label| Answer::Aside(label.to_owned()))
+        let mut answers = Vec::new();
+        for number in numbers {
+            let message_id = message_id(*number);
+            answers.push(match &outcome {
+                Outcome::Response(_) if stays.contains(&&*message_id) => {
+                    let said = self.logged(&message_id, log_begun, error).await;
+                    said.ok_or_else(|| format!("the log does not say why {message_id} stays"))?
+                }
+                Outcome::Response(_) if self.case.batch => {
+                    let body = self.case.asks[*number].event().to_string();
+                    let aside = failed.iter().find(|message| message.body == body);
+                    match aside.and_then(|message| message.text("ErrorType")) {
+                        Some(label) => Answer::Aside(label.to_owned()),
+                        None => {
+                            let said = self.logged(&message_id, log_begun, receipt).await;
+                            said.ok_or_else(|| format!("the log has no receipt of {message_id}"))?
+                        }
+                    }
+                }
+                Outcome::Response(receipt) => Answer::Receipt(Box::new(receipt.clone())),
+                Outcome::Error {
+                    error_type,
+                    error_message,
+                } => {
+                    // What is answered for a whole batch is true of one of its messages.
+                    let said = match self.case.batch {
+                        true => self.logged(&message_id, log_begun, error).await,
+                        false => None,
+                    };
+                    said.unwrap_or_else(|| Answer::Error {
+                        label: error_type.clone(),
+                        message: error_message.clone(),
+                    })
+                }
+                Outcome::Exited { .. } | Outcome::TimedOut => Answer::Gone,
+            });
+        }
+        Ok(answers)
+    }
+
+    /// The last that the log says of a message of a batch: the answer has no room for it.
+    async fn logged(
+        &self,
+        message_id: &str,
+        log_begun: usize,
+        pick: impl Fn(&Value) -> Option<Answer>,
+    ) -> Option<Answer> {
+        // The last lines can come after the answer.
+        for _ in 0..LATE_LINES {
+            let log = self.log();
+            let lines = log
+                .iter()
+                .skip(log_begun)
+                .filter(|line| line.contains(message_id));
+            let lines = lines.filter_map(|line| serde_json::from_str(line).ok());
+            if let Some(answer) = lines.filter_map(|line: Value| pick(&line["fields"])).last() {
+                return Some(answer);
             }
-            Outcome::Response(receipt) => Answer::Receipt(Box::new(receipt.clone())),
-            Outcome::Error {
-                error_type,
-                error_message,
-            } => Answer::Error {
-                label: error_type.clone(),
-                message: error_message.clone(),
-            },
-            Outcome::Exited { .. } | Outcome::TimedOut => Answer::Gone,
-        };
-        Ok(numbers.iter().map(answer).collect())
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        None
     }
 
     /// Whether an export needs no further delivery.
     fn is_settled(&self, number: usize, answer: &Answer, made: &[bool]) -> bool {
         let expected = expected(self.kvs(), &self.case.asks[number], made[number]);
         match answer {
-            Answer::Receipt(_) | Answer::Done => expected.is_empty(),
+            Answer::Receipt(_) | Answer::Done(_) => expected.is_empty(),
             Answer::Error { label, .. } | Answer::Aside(label) => expected.contains(&label.as_str()),
-            Answer::Stays | Answer::Gone => false,
+            Answer::Stays { .. } | Answer::Gone => false,
         }
     }
+}
+
+/// A receipt in a line of the log.
+fn receipt(fields: &Value) -> Option<Answer> {
+    let receipt = serde_json::from_str(fields["receipt"].as_str()?).ok()?;
+    Some(Answer::Done(Box::new(receipt)))
+}
+
+/// An error in a line of the log.
+fn error(fields: &Value) -> Option<Answer> {
+    Some(Answer::Stays {
+        label: fields["error_type"].as_str()?.to_owned(),
+        message: fields["message"].as_str()?.to_owned(),
+    })
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use clip_export_local::footage::Footage;
-use shiguredo_mp4::boxes::MoovBox;
+use shiguredo_mp4::boxes::{ElstEntry, MoovBox, TrakBox};
 use shiguredo_mp4::demux::{Input, Mp4FileDemuxer};
 use shiguredo_mp4::{BoxHeader, Decode, TrackKind};
 
@@ -17,7 +17,7 @@ const ALAW_PACKET: usize = 160;
 pub(crate) struct Frame {
     /// Where its bytes stand in the file.
     pub(crate) place: Range<usize>,
-    /// Presentation time in milliseconds since the track began.
+    /// When it is presented, in milliseconds since the movie began; of a source since its track began.
     pub(crate) start: f64,
     pub(crate) end: f64,
 }
@@ -27,8 +27,9 @@ pub(crate) struct Movie {
     pub(crate) file: Vec<u8>,
     pub(crate) pictures: Vec<Frame>,
     pub(crate) sounds: Vec<Frame>,
-    /// What the edit list of the pictures shows, in the same time as theirs.
+    /// What the edit lists present of the pictures and of the sound.
     pub(crate) shown: Range<f64>,
+    pub(crate) heard: Range<f64>,
     pub(crate) moov_first: bool,
     /// Whether sound is G.711, which has no frames.
     pub(crate) is_alaw: bool,
@@ -36,7 +37,28 @@ pub(crate) struct Movie {
 
 impl Movie {
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        Self::of(std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?)
+        let file = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::of_bytes(file)
+    }
+
+    pub(crate) fn of_bytes(file: Vec<u8>) -> Result<Self, String> {
+        let mut movie = Self::of(file)?;
+        let (moov, _) = moov(&movie.file)?;
+        for track in &moov.trak_boxes {
+            let Some(edit) = Edit::of(track, f64::from(moov.mvhd_box.timescale.get()))? else {
+                continue;
+            };
+            let (frames, presented) = match &track.mdia_box.hdlr_box.handler_type {
+                b"vide" => (&mut movie.pictures, &mut movie.shown),
+                _ => (&mut movie.sounds, &mut movie.heard),
+            };
+            for frame in frames {
+                frame.start += edit.moved;
+                frame.end += edit.moved;
+            }
+            *presented = edit.presented;
+        }
+        Ok(movie)
     }
 
     /// The source that a camera shows in a loop.
@@ -85,26 +107,15 @@ impl Movie {
                 TrackKind::Subtitle => return Err("there are subtitles".to_owned()),
             }
         }
-        let mut shown = 0.0..f64::INFINITY;
         for track in &moov.trak_boxes {
-            let handler = track.mdia_box.hdlr_box.handler_type;
             is_alaw |= format!("{:?}", track.mdia_box.minf_box.stbl_box.stsd_box).contains("alaw");
-            let edits = track.edts_box.as_ref().and_then(|edits| edits.elst_box.as_ref());
-            if handler == *b"vide"
-                && let Some(edit) =
-                    edits.and_then(|edits| edits.entries.iter().find(|edit| edit.media_time >= 0))
-            {
-                let begin =
-                    edit.media_time as f64 * 1000.0 / f64::from(track.mdia_box.mdhd_box.timescale.get());
-                let length = edit.edit_duration as f64 * 1000.0 / f64::from(moov.mvhd_box.timescale.get());
-                shown = begin..begin + length;
-            }
         }
         Ok(Self {
             file,
             pictures,
             sounds,
-            shown,
+            shown: 0.0..f64::INFINITY,
+            heard: 0.0..f64::INFINITY,
             moov_first,
             is_alaw,
         })
@@ -115,11 +126,39 @@ impl Movie {
     }
 
     /// Sound in the units that a joiner may put in or leave out: frames, and of G.711 its bytes.
-    pub(crate) fn heard<'a>(&'a self, frames: impl Iterator<Item = &'a Frame>) -> Vec<&'a [u8]> {
+    pub(crate) fn units<'a>(&'a self, frames: impl Iterator<Item = &'a Frame>) -> Vec<&'a [u8]> {
         if !self.is_alaw {
             return frames.map(|frame| self.bytes(frame)).collect();
         }
         frames.flat_map(|frame| self.bytes(frame).chunks(1)).collect()
+    }
+}
+
+/// What an edit list does to its track; in milliseconds.
+struct Edit {
+    /// From the time of the media to that of the movie.
+    moved: f64,
+    presented: Range<f64>,
+}
+
+impl Edit {
+    /// The one edit that a track may have, behind one empty edit: no player keeps sound and picture together
+    /// over more.
+    fn of(track: &TrakBox, movie_timescale: f64) -> Result<Option<Self>, String> {
+        let edits = track.edts_box.as_ref().and_then(|edits| edits.elst_box.as_ref());
+        let entries = edits.map_or(&[][..], |edits| &edits.entries);
+        let length = |entry: &ElstEntry| entry.edit_duration as f64 * 1000.0 / movie_timescale;
+        let (empty, media) = match entries {
+            [] => return Ok(None),
+            [media] if media.media_time >= 0 => (0.0, media),
+            [empty, media] if empty.media_time == -1 && media.media_time >= 0 => (length(empty), media),
+            other => return Err(format!("an edit list of another kind: {other:?}")),
+        };
+        let timescale = f64::from(track.mdia_box.mdhd_box.timescale.get());
+        Ok(Some(Self {
+            moved: empty - media.media_time as f64 * 1000.0 / timescale,
+            presented: empty..empty + length(media),
+        }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::answer::{Answer, Told};
+use crate::answer::{Answer, Played, Told};
 use crate::case::Case;
 use crate::weather::{Service, name};
 
@@ -29,9 +29,9 @@ impl Tally {
         self.exports += 1;
         self.played += played;
         match answer {
-            Answer::Receipt(_) | Answer::Done => self.at_once += 1,
+            Answer::Receipt(_) | Answer::Done(_) => self.at_once += 1,
             Answer::Gone => self.gone += 1,
-            Answer::Error { .. } | Answer::Aside(_) | Answer::Stays => self.told += 1,
+            Answer::Error { .. } | Answer::Aside(_) | Answer::Stays { .. } => self.told += 1,
         }
     }
 
@@ -104,7 +104,7 @@ impl Report {
         }
         self.all.played += told.played.len();
         let mut met: BTreeMap<(Service, &'static str), usize> = BTreeMap::new();
-        for (service, fault) in &told.played {
+        for Played { service, fault, .. } in &told.played {
             *met.entry((*service, name(fault))).or_default() += 1;
         }
         for (fault, played) in met {

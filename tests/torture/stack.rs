@@ -25,16 +25,11 @@ pub(crate) const FAILED: &str = "failed";
 
 /// Memory in MiB, `CLIP_PART_MIB`, `CLIP_UPLOADS`, `CLIP_STALL_SECONDS`, `CLIP_RETRIES`. In a storm stalls are
 /// to be over soon, and retries used up at times.
-pub(crate) const PROFILES: [[u32; 5]; 4] = [
-    [256, 5, 4, 2, 3],
-    [128, 5, 1, 1, 1],
-    [512, 8, 8, 2, 4],
-    [256, 5, 4, 20, 6],
-];
+const PROFILES: [[u32; 5]; 3] = [[256, 5, 4, 2, 3], [128, 5, 1, 1, 1], [512, 8, 8, 2, 4]];
 
-/// The function's defaults but for the parts: where nothing goes wrong, that a machine is busy with fifty
-/// processes is not to look as if it did.
-pub(crate) const PATIENT: usize = 3;
+/// The function's own defaults but for the parts, which are as small as they may be: where nothing goes wrong, that a
+/// machine is busy with fifty processes is not to look as if it did.
+pub(crate) const PATIENT: usize = PROFILES.len();
 
 /// What all workers share.
 pub(crate) struct World {
@@ -166,13 +161,18 @@ impl Worker {
     }
 
     fn environment(&self, profile: usize, live: bool) -> Environment {
-        let [memory, part, uploads, stall, retries] = PROFILES[profile];
-        Environment::of_lambda(memory)
+        let drawn = PROFILES.get(profile);
+        let (memory, part) = drawn.map_or((256, 5), |[memory, part, ..]| (*memory, *part));
+        let environment = Environment::of_lambda(memory)
             .with_endpoints(self.world.s3.endpoint(), self.kvs(live).endpoint())
             .with_failed_queue(self.sqs.endpoint(), self.sqs.queue_url(FAILED))
             .with_bucket(BUCKETS[0])
             .with("CLIP_ALLOWED_BUCKETS", BUCKETS[1..].join(","))
-            .with("CLIP_PART_MIB", part.to_string())
+            .with("CLIP_PART_MIB", part.to_string());
+        let Some([_, _, uploads, stall, retries]) = drawn else {
+            return environment;
+        };
+        environment
             .with("CLIP_UPLOADS", uploads.to_string())
             .with("CLIP_STALL_SECONDS", stall.to_string())
             .with("CLIP_RETRIES", retries.to_string())

@@ -1,6 +1,6 @@
 //! The storm: cases without end, several at once, until so many exports were tried or the time is over.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -73,6 +73,7 @@ pub(crate) async fn play(worker: &mut Worker, seed: u64, report: &Mutex<Report>)
         skies,
         decode: seed.is_multiple_of(DECODED),
         left: HashSet::new(),
+        unlisted: HashMap::new(),
     };
     let begun = Instant::now();
     let told = delivery.run().await;

@@ -1,20 +1,22 @@
 //! What has to hold after each delivery, whatever went wrong on the way.
 
-use clip_export_local::kvs::Server;
+use clip_export_local::kvs::{Archived, Selector, Server};
 use clip_export_local::s3::{self, StoredObject};
 use serde_json::Value;
 
 use crate::archive::{Wanted, unlisted, wanted};
+use crate::cameras::NOW_MS;
 use crate::case::{Ask, Before, Boundary, FOREIGN, IfExists};
 use crate::clip::{Timing, is_made_of};
 use crate::stack::{BUCKETS, decodes};
 
-/// The closed list, as the README has it.
-pub(crate) fn labels() -> Vec<&'static str> {
-    clip_export::error::ErrorType::ALL
-        .map(|label| label.as_str())
-        .to_vec()
-}
+pub(crate) mod labels;
+
+/// How long after its end a fragment of a live camera is archived at the latest.
+const ARCHIVED_AFTER_MS: i64 = 2000;
+
+/// What `night-shift` keeps.
+const HOUR_MS: i64 = 3_600_000;
 
 /// Whether the same event may succeed later.
 pub(crate) fn may_help(label: &str) -> bool {
@@ -30,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) foreign: bool,
     /// Clips, in the order of their keys.
     pub(crate) clips: Vec<StoredObject>,
+    /// Whether the clip may have been made without a list, and when that began, in milliseconds since 1970.
+    pub(crate) unlisted: Option<i64>,
 }
 
 /// All that is at the keys of a request, and nothing of it elsewhere.
@@ -78,7 +82,10 @@ impl Found {
         }
         let coverage = first.metadata.get("clip-coverage").map(String::as_str);
         if first.key == ask.key() && coverage == Some("UNKNOWN") {
-            return self.judge_unlisted(kvs, ask, live, receipt);
+            let Some(since) = self.unlisted else {
+                return Err("the clip was made without a list, and nobody refused one".to_owned());
+            };
+            return self.judge_unlisted(kvs, ask, live.then_some(since), receipt);
         }
         let mut why = Vec::new();
         for wanted in wanted(kvs, ask) {
@@ -113,6 +120,7 @@ impl Found {
             } else {
                 Timing::Closed
             };
+            covers(object, ask, wanted)?;
             is_made_of(&object.path, stream, &wanted.objects[number], ask, timing, told)
                 .map_err(|error| format!("{}: {error}", object.key))?;
             there += 1;
@@ -133,7 +141,7 @@ impl Found {
         &self,
         kvs: &Server,
         ask: &Ask,
-        live: bool,
+        live_since: Option<i64>,
         receipt: Option<&Value>,
     ) -> Result<bool, String> {
         let stream = kvs.stream(ask.camera.name).ok_or("a clip of no stream")?;
@@ -144,10 +152,12 @@ impl Found {
         loop {
             let made = is_made_of(&object.path, stream, &fragments, ask, Timing::AsSent, None);
             match made {
-                // What is only just being made had fewer fragments then than it has now.
-                Err(_) if live && fragments.pop().is_some() && !fragments.is_empty() => continue,
-                Err(error) => return Err(format!("{}, unlisted: {error}", object.key)),
                 Ok(()) => break,
+                // What is only just being made had fewer fragments when it was asked for than it has now.
+                Err(_) if fragments.len() > 1 && came_later(&fragments, live_since) => {
+                    fragments.pop();
+                }
+                Err(error) => return Err(format!("{}, unlisted: {error}", object.key)),
             }
         }
         if let Some(receipt) = receipt {
@@ -178,16 +188,38 @@ impl Found {
     }
 }
 
+/// That an object says of itself whether footage is missing.
+fn covers(object: &StoredObject, ask: &Ask, wanted: &Wanted) -> Result<(), String> {
+    let coverage = object.metadata.get("clip-coverage").map(String::as_str);
+    let (must, may) = wanted.named_gaps();
+    let fits = match coverage {
+        Some("COMPLETE") => must == 0 || is_in_bursts(ask),
+        Some("PARTIAL") => may > 0 || is_in_bursts(ask),
+        _ => false,
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(format!("{} says {coverage:?} of {:?}", object.key, wanted.gaps)),
+    }
+}
+
+/// Whether fragments come in another order than they were filmed in, so that gaps are a matter of taste.
+fn is_in_bursts(ask: &Ask) -> bool {
+    ask.camera.bursts && ask.selector == Selector::ServerTimestamp
+}
+
 /// That a receipt names what is not in the clip, and nothing that is.
 fn accounts_for(receipt: &Value, ask: &Ask, wanted: &Wanted) -> Result<(), String> {
     let says = |what: &str| Err(format!("{what}: {receipt}"));
-    let bursts = ask.camera.bursts && ask.selector == clip_export_local::kvs::Selector::ServerTimestamp;
+    let bursts = is_in_bursts(ask);
     let (must, may) = wanted.named_gaps();
     // What was there already has no gaps in its receipt, and several objects no coverage.
     if receipt["Status"] != "EXPORTED" {
         let partial = receipt["Coverage"] == "PARTIAL";
-        let fits =
-            receipt["Coverage"] == "UNKNOWN" || bursts || (partial || must == 0) && (!partial || may > 0);
+        let several = wanted.objects.len() > 1;
+        let fits = several && receipt["Coverage"] == "UNKNOWN"
+            || bursts
+            || (partial || must == 0) && (!partial || may > 0);
         return if fits {
             Ok(())
         } else {
@@ -214,22 +246,48 @@ fn accounts_for(receipt: &Value, ask: &Ask, wanted: &Wanted) -> Result<(), Strin
     Ok(())
 }
 
+/// Whether the last of these fragments was archived after a delivery began.
+fn came_later(fragments: &[Archived], live_since: Option<i64>) -> bool {
+    let archived = |last: &Archived| last.server_start + last.duration_ms + ARCHIVED_AFTER_MS;
+    live_since
+        .zip(fragments.last())
+        .is_some_and(|(since, last)| archived(last) > since)
+}
+
 /// What a request is answered with when nothing goes wrong: one of these labels, or a receipt where there
 /// are none. `made`: whether the clip was there before.
 pub(crate) fn expected(kvs: &Server, ask: &Ask, made: bool) -> Vec<&'static str> {
-    match (ask.before, ask.if_exists) {
-        (Before::Foreign, IfExists::Skip | IfExists::Fail) => return vec!["DestinationExists"],
-        (Before::SameClip, IfExists::Fail) if made => return vec!["DestinationExists"],
-        _ => {}
+    match in_the_way(ask, made) {
+        true => vec!["DestinationExists"],
+        false => nothing_there(ask, &wanted(kvs, ask)[0].objects.concat()),
     }
+}
+
+/// Whether an object is at the key that may not be replaced.
+fn in_the_way(ask: &Ask, made: bool) -> bool {
+    match (ask.before, ask.if_exists) {
+        (Before::Foreign, IfExists::Skip | IfExists::Fail) => true,
+        (Before::SameClip, IfExists::Fail) => made,
+        _ => false,
+    }
+}
+
+/// Why there is no clip of these fragments, if there is none.
+fn nothing_there(ask: &Ask, fragments: &[Archived]) -> Vec<&'static str> {
     match ask.camera.name {
         "intercom" => return vec!["UnsupportedMedia"],
         "no-such-camera" => return vec!["StreamNotFound"],
+        "doorbell" => return vec!["OutsideRetention"],
         _ => {}
     }
-    if wanted(kvs, ask)[0].is_nothing() {
-        // Which of them depends on the clock that was asked for.
-        return vec!["NoFragments", "OutsideRetention"];
+    if !fragments.is_empty() {
+        return Vec::new();
     }
-    Vec::new()
+    // By the producer's clock nobody knows what was before the retention.
+    let by_server = ask.selector == Selector::ServerTimestamp;
+    let is_kept = ask.camera.name != "night-shift" || ask.end >= NOW_MS - HOUR_MS;
+    match by_server && !is_kept {
+        true => vec!["OutsideRetention"],
+        false => vec!["NoFragments"],
+    }
 }

@@ -64,7 +64,8 @@ impl Windows<'_> {
         let whole = arrival.fragments.len() == self.listed.plan.fragments().len()
             && arrival.end == tables.video_samples();
         let begun = self.movie.as_ref().is_some_and(|movie| movie.straight.is_some());
-        if begun || (whole && !self.listed.is_several() && self.listed.needs_no_join()) {
+        let as_it_is = !self.listed.is_several() && self.listed.needs_no_join() && !tables.sound_pauses();
+        if begun || (whole && as_it_is) {
             return self.straight(window, incoming, tables).await;
         }
         let has_sound = tables.audio().is_some();
