@@ -28,7 +28,7 @@ use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use s3s::service::S3ServiceBuilder;
@@ -112,6 +112,7 @@ pub struct Server {
     pub faults: Faults,
     http: http::Server,
     store: Arc<store::Store>,
+    unowned: service::Unowned,
 }
 
 /// The operations that this S3 knows, as AWS spells them.
@@ -141,7 +142,8 @@ impl Server {
         let store = Arc::new(store::Store::open(options.root, options.buckets)?);
         let mut builder = S3ServiceBuilder::new(service::Service::new(Arc::clone(&store)));
         builder.set_auth(service::TestCredentials);
-        builder.set_access(service::OwnerOnly);
+        let unowned = service::Unowned::default();
+        builder.set_access(service::OwnerOnly(Arc::clone(&unowned)));
         let faults = Faults::new(front::can_express);
         let front = Arc::new(front::Front::new(builder.build(), faults.clone()));
         let handler = move |request, connection| {
@@ -149,7 +151,12 @@ impl Server {
             async move { front.answer(request, connection).await }
         };
         let http = http::Server::bind(options.address, options.authority.as_ref(), handler).await?;
-        Ok(Self { faults, http, store })
+        Ok(Self {
+            faults,
+            http,
+            store,
+            unowned,
+        })
     }
 
     /// The URL for `AWS_ENDPOINT_URL_S3`. Path-style addressing is needed.
@@ -193,6 +200,19 @@ impl Server {
             "S3 here has no operation {operation}"
         );
         self.faults.calls(operation)
+    }
+
+    /// The operations that were called without `ExpectedBucketOwner`, in the order of their names.
+    #[must_use]
+    pub fn unowned(&self) -> Vec<String> {
+        let unowned = self.unowned.lock().unwrap_or_else(PoisonError::into_inner);
+        unowned.iter().cloned().collect()
+    }
+
+    /// Keys of the uploads that were completed without the size of the whole or without its checksum, in order.
+    #[must_use]
+    pub fn unsealed(&self) -> Vec<String> {
+        self.store.state().unsealed.iter().cloned().collect()
     }
 
     /// Puts an object there without a request: the bytes, their type and the user metadata.

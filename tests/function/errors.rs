@@ -2,9 +2,10 @@
 //! `Throttled`, `ServiceUnavailable`, `ClipDamaged`, `UploadFailed` and `DeadlineTooClose` stand with
 //! the faults that bring them about; `Internal` with the panics in `src/export/tests.rs`.
 
+use clip_export_local::faults::{Fault, When};
 use serde_json::json;
 
-use crate::rig::{Rig, Setup, TEN, event, event_from, with};
+use crate::rig::{Rig, Setup, TEN, event, event_from, refused, with};
 
 #[tokio::test]
 async fn a_stream_that_does_not_exist() {
@@ -90,6 +91,43 @@ async fn a_bucket_of_another_account() {
         let asked = with(event(stream, 20), json!({"IfExists": "OVERWRITE"}));
         rig.fails(&asked, "AccessDenied").await;
     }
+}
+
+/// What a bucket of that name is that somebody else has made meanwhile, no call must find out; and S3 is told of each
+/// object that it puts together what the whole has to be.
+#[tokio::test]
+async fn every_call_says_whose_the_bucket_is_and_every_object_what_it_must_be() {
+    let rig = Rig::with("CLIP_BUCKET_OWNER", "123456789012").await;
+    for stream in ["front-door", "highway", "workshop"] {
+        rig.receipt(&event(stream, 20)).await;
+        rig.receipt(&event(stream, 20)).await;
+    }
+    // An upload that nobody says was made, and one that is given up.
+    rig.s3_fault("CreateMultipartUpload", When::Every, Fault::AnswerLost);
+    let again = with(event("highway", 20), json!({"IfExists": "OVERWRITE"}));
+    rig.error(&again).await;
+    rig.s3.faults.clear();
+    rig.s3_fault(
+        "CompleteMultipartUpload",
+        When::Every,
+        refused(403, "AccessDenied"),
+    );
+    rig.error(&again).await;
+    for operation in [
+        "HeadObject",
+        "GetObject",
+        "PutObject",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "CompleteMultipartUpload",
+        "AbortMultipartUpload",
+        "ListParts",
+        "ListMultipartUploads",
+    ] {
+        assert!(rig.s3.calls(operation) > 0, "{operation}");
+    }
+    assert_eq!(rig.s3.unowned(), [""; 0]);
+    assert_eq!(rig.s3.unsealed(), [""; 0]);
 }
 
 #[tokio::test]

@@ -65,6 +65,9 @@ fn complete_blocking(
     };
     let place = (input.bucket.as_str(), input.key.as_str());
     let state: &mut State = &mut state;
+    if input.mpu_object_size.is_none() || !headers.keys().any(is_checksum) {
+        state.unsealed.insert(input.key.clone());
+    }
     let object = store.publish(state, place, description, content, &condition)?;
     state.uploads.remove(&input.upload_id);
 
@@ -93,6 +96,11 @@ fn complete_blocking(
         version_id: object.version_id.clone(),
         ..Default::default()
     }))
+}
+
+/// Whether a header has the checksum of the whole: all but the type of it.
+fn is_checksum(name: &hyper::header::HeaderName) -> bool {
+    name.as_str().starts_with("x-amz-checksum-") && name != "x-amz-checksum-type"
 }
 
 /// The stored parts that the request lists, in its order.

@@ -1,6 +1,7 @@
 //! The bridge between `s3s` and the rules: who may call, and which function answers which operation.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -33,13 +34,20 @@ impl S3Auth for TestCredentials {
     }
 }
 
+/// The operations that were asked for without a word of whose bucket it should be.
+pub(super) type Unowned = Arc<Mutex<BTreeSet<String>>>;
+
 /// Unsigned requests and those that expect another bucket owner are turned away, whatever they ask.
-pub(super) struct OwnerOnly;
+pub(super) struct OwnerOnly(pub(super) Unowned);
 
 #[async_trait::async_trait]
 impl S3Access for OwnerOnly {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let expected = context.headers().get("x-amz-expected-bucket-owner");
+        if expected.is_none() {
+            let mut unowned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            unowned.insert(context.s3_op().name().to_owned());
+        }
         let owned = expected.is_none_or(|owner| owner.as_bytes() == ACCOUNT_ID.as_bytes());
         if context.credentials().is_some() && owned {
             return Ok(());

@@ -3,7 +3,7 @@
 //! One lock guards all decisions, and a decision and its rename happen under it: of two writers that both
 //! saw an empty key, exactly one wins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -113,6 +113,8 @@ pub(super) struct Store {
 pub(super) struct State {
     pub(super) buckets: BTreeMap<String, BucketState>,
     pub(super) uploads: BTreeMap<String, Upload>,
+    /// Keys of uploads that were completed without a word of how large the whole is, or of its checksum.
+    pub(super) unsealed: BTreeSet<String>,
 }
 
 #[derive(Debug)]
