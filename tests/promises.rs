@@ -246,7 +246,7 @@ fn the_page_of_threats_is_held_to_the_code() {
                 text[..at]
                     .rsplit("\n\n")
                     .next()
-                    .is_some_and(|lines| lines.contains("test]"))
+                    .is_some_and(|lines| lines.contains("test]") || lines.contains("test(start_paused"))
             }) || (text.contains(&python) && name.starts_with("test_"))
         })
     };
