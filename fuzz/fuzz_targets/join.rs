@@ -20,8 +20,11 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     let exact = (choices[0] & 1 == 1).then(|| i64::from(choices[1]) * 20..i64::from(choices[2]) * 20);
+    let is_exact = exact.is_some();
     let mut joiner = Joiner::new(exact);
     let mut payload = 0;
+    // Pictures that were selected out of the clips that are in the file.
+    let mut pictures = 0u64;
     // The one in the middle may also come first, which decides what sound has to be like, and twice.
     let mut files = vec![&GOOD[8..], file, file, &GOOD[8..]];
     if choices[6] & 1 == 1 {
@@ -50,10 +53,13 @@ fuzz_target!(|input: &[u8]| {
             fragments: &fragments,
             end,
         };
+        let first = fragments.first().map_or(end, |first| first.sample);
+        let selected = u64::from(end.saturating_sub(first));
         if choices[6] & 4 == 4 && !joiner.may_insert() {
             let length = media.end - media.start;
-            if joiner.begin_passed(tables, &selection, media).is_err() {
-                joiner.abandon(length);
+            match joiner.begin_passed(tables, &selection, media) {
+                Ok(()) => pictures += selected,
+                Err(_) => joiner.abandon(length),
             }
             payload += length;
             assert_eq!(joiner.position(), payload);
@@ -82,6 +88,7 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(given, recipe.given());
         if recipe.is_done() {
             joiner.commit();
+            pictures += selected;
             payload += recipe.len();
         } else {
             joiner.abandon(given);
@@ -103,6 +110,12 @@ fuzz_target!(|input: &[u8]| {
     let tables = scanner.tables().expect("a moov").expect("tables");
     let video = &joined.movie.tracks[0];
     assert_eq!(u64::from(tables.video_samples()), video.samples);
+    let told = video.samples + joined.report.leading_pictures_dropped;
+    // What an exact clip does not show it need not have.
+    assert!(
+        told == pictures || is_exact && told <= pictures,
+        "{told} of {pictures} pictures"
+    );
     assert_eq!(tables.video_sync_samples().count() as u64, video.sync_samples);
     assert_eq!(tables.audio().is_some(), joined.movie.tracks.len() == 2);
 });
