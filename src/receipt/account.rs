@@ -116,7 +116,8 @@ impl Account {
             gaps: plan.gaps.clone(),
             listed: Some(ListedAccount {
                 gap_count: plan.gaps.len(),
-                gap_seconds: plan.gaps.iter().map(Gap::seconds).sum(),
+                // The sum of no floats is a negative zero.
+                gap_seconds: plan.gaps.iter().fold(0.0, |sum, gap| sum + gap.seconds()),
                 fragments: plan.fragments().len().saturating_sub(not_shown),
                 windows,
                 fragments_resent: plan.resent,

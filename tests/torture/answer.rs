@@ -60,13 +60,17 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    /// Whether it says that the function may not call `ListFragments`, and says so in whole.
-    pub(crate) fn refuses_listing(&self) -> bool {
-        let Fault::Error { code, .. } = &self.fault else {
-            return false;
+    /// Whether a function went on without a list because of it: it may not list, or was told of no fragment by an answer
+    /// that ended before it began.
+    pub(crate) fn hides_the_list(&self) -> bool {
+        let hides = match &self.fault {
+            Fault::Error { code, .. } => {
+                matches!(&**code, "AccessDeniedException" | "NotAuthorizedException")
+            }
+            Fault::EndEarly { after: 0 } => true,
+            _ => false,
         };
-        self.operation == "ListFragments"
-            && matches!(&**code, "AccessDeniedException" | "NotAuthorizedException")
+        self.operation == "ListFragments" && hides
     }
 }
 

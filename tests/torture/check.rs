@@ -21,7 +21,7 @@ impl Delivery<'_> {
         made: &[bool],
         met: &Met<'_>,
     ) -> Result<(), String> {
-        if met.played.iter().any(Played::refuses_listing) {
+        if met.played.iter().any(Played::hides_the_list) {
             let stems = numbers.iter().map(|number| self.case.asks[*number].stem.clone());
             self.unlisted.extend(stems.map(|stem| (stem, met.begun_ms)));
         }
@@ -110,7 +110,7 @@ impl Delivery<'_> {
     /// When the delivery began of which a clip may be that was made without a list; none where one that may list has
     /// exported.
     fn may_be_unlisted(&self, ask: &Ask, receipt: Option<&Value>, met: &Met<'_>) -> Option<i64> {
-        let is_refused = met.played.iter().any(Played::refuses_listing);
+        let is_refused = met.played.iter().any(Played::hides_the_list);
         let is_new = receipt.is_some_and(|receipt| receipt["Status"] == "EXPORTED");
         let unlisted = self.unlisted.get(&ask.stem).copied();
         unlisted.filter(|_| is_refused || !is_new)

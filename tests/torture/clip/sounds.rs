@@ -120,8 +120,10 @@ pub(super) fn account(
         found.push(place);
     }
     account.put_in += silent(&track, at..track.units.len())?;
+    // A cut takes the sound that has begun; elsewhere it is what is nearest.
+    let over = if cut { unit_ms } else { unit_ms / 2.0 };
     if let Some(last) = track.at.last().filter(|_| at < track.units.len())
-        && last + unit_ms > movie.shown.end + unit_ms / 2.0 + ROUNDED_MS
+        && last + unit_ms > movie.shown.end + over + ROUNDED_MS
     {
         return Err("silence was put in behind the last picture".to_owned());
     }

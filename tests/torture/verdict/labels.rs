@@ -71,7 +71,7 @@ fn is_true(label: &str, world: &World<'_>, met: &Met<'_>) -> bool {
         "StreamNotFound" | "NoFragments" | "OutsideRetention" | "UnsupportedMedia" => {
             let fragments = wanted(kvs, ask)[0].objects.concat();
             // Who may not list knows nothing of the fragment that is running at the start.
-            let is_refused = met.played.iter().any(Played::refuses_listing);
+            let is_refused = met.played.iter().any(Played::hides_the_list);
             nothing_there(ask, &fragments).contains(&label)
                 || (is_refused && nothing_there(ask, &unlisted(kvs, ask)).contains(&label))
         }
