@@ -185,6 +185,16 @@ impl Footage {
             .map_or(0, |s| (s.duration * 1_000 + rate - 1) / rate)
     }
 
+    /// How long the pictures last that end within the first so many milliseconds of a group of pictures; a part of
+    /// a millisecond rounded down.
+    pub(crate) fn whole_pictures_ms(&self, ms: i64) -> i64 {
+        let video = &self.recording.tracks[0];
+        let rate = i64::from(video.timescale.get());
+        let picture = video.samples.first().map_or(1, |s| s.duration.max(1));
+        let pictures = ms * rate / (picture * 1_000);
+        pictures * picture * 1_000 / rate
+    }
+
     /// The same pictures at a higher bit rate: each picture that is smaller than its share is filled up with
     /// a filler data NAL unit, which decoders skip (ISO 14496-10, 7.3.2.7; ISO 23008-2, 7.3.2.8). Key frames
     /// above their share keep their size. The sound stays as it is and comes on top.

@@ -23,6 +23,7 @@
 //! | `stable` | the same | gaps that are closed up inside a clip |
 //! | `harbour` | the first, reconnecting each ten minutes | 12 s that are archived twice, with equal producer timestamps |
 //! | `ferry` | the same, the second time 300 ms later | fragments that overlap |
+//! | `tram` | the same, its connections break inside of fragments and go on with another grid | a fragment of two pictures, and one that it begins in |
 //! | `reception` | the first, without its sound track every other ten minutes | a track change: `InvalidCodecPrivateDataException` |
 //! | `corridor` | the first | each answer shares 60 ms of sound with its neighbours, which an edit list hides |
 //! | `yard` | the first | `moov` after the media |
@@ -35,8 +36,9 @@
 //! Where the real service is unknown, this one chose, and a stream can be set otherwise where it matters: a
 //! gap inside a clip lengthens the sample before it; a clip ends before the fragment that would pass 100 MB;
 //! `moov` comes first and the length is announced; a clip's fragments stand in the order of their producer
-//! timestamps, whichever clock selected them, and what overlaps is put behind what it overlaps; a start
-//! before the retention period is no error, only an end is.
+//! timestamps, whichever clock selected them, and what overlaps is put behind what it overlaps; what arrived of
+//! a fragment in which the connection broke is a fragment of its own; a start before the retention period is no
+//! error, only an end is.
 
 mod answer;
 mod archive;

@@ -247,7 +247,11 @@ async fn settings_of_every_kind_play_without_a_word() {
         clock().microphone_off(TEN_O_CLOCK, gap.0),
         clock().microphone_off(TEN_O_CLOCK, TEN_O_CLOCK + 60_000),
         bframes().reconnects(at.clone(), 6_000, -300),
-        clock().reconnects(at, 6_000, 300).timescale(Timescale::Native),
+        clock()
+            .reconnects(at.clone(), 6_000, 300)
+            .timescale(Timescale::Native),
+        clock().reconnects(at.clone(), 4_000, 0).breaks_inside(80, 1_100),
+        clock().reconnects(at, 4_000, 0).breaks_inside(1_000, 700),
         clock().unclipped(gap.0, gap.1).moov(Moov::Last),
         clock().repeats(Repeats::LongerMoov).moov(Moov::Last),
         Stream::builder("test", bulky).size_cut(SizeCut::BeforePicture),
@@ -286,6 +290,7 @@ async fn pictures_are_those_that_the_archive_names_of_the_source() {
         ("turnstile", TEN_O_CLOCK + 55_500, 10_000),
         ("barn", TEN_O_CLOCK + 30_000, 100_000),
         ("ferry", TEN_O_CLOCK + 594_000, 12_000),
+        ("tram", TEN_O_CLOCK + 594_000, 12_000),
         ("gate", TEN_O_CLOCK + 50_000, 20_000),
     ] {
         let clip = play(&server, stream, start, length);

@@ -12,6 +12,7 @@
 
 mod answers;
 mod batches;
+mod broken;
 mod changes;
 mod clocks;
 mod concurrent;

@@ -13,11 +13,12 @@ pub struct Archived {
     pub producer_start: i64,
     /// Start on the server's clock.
     pub server_start: i64,
-    /// From its start to where the next one starts if nothing is missing, in milliseconds.
+    /// From its start to where the next one starts if nothing is missing, in milliseconds; less where a
+    /// connection broke in it.
     pub duration_ms: i64,
     /// `FragmentSizeInBytes`.
     pub bytes: usize,
-    /// Whether it was sent after a reconnect though it had been sent before.
+    /// Whether it was sent after a reconnect though it had been sent before, and whole.
     pub copy: bool,
     /// Which codec of the stream it has: rises by one at each change.
     pub codec: i64,

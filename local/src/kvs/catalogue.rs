@@ -18,8 +18,15 @@ const RUNWAY_BITS_PER_SECOND: u64 = 4_000_000;
 
 const MINUTE_MS: i64 = 60_000;
 
-/// What `harbour` and `ferry` send again after a reconnect: six fragments.
+/// What `harbour`, `ferry` and `tram` send again after a reconnect: six fragments.
 const REWIND_MS: u32 = 12_000;
+
+/// What arrives of the fragment in which a connection of `tram` breaks: two pictures.
+const ARRIVED_MS: u32 = 80;
+
+/// How much later each connection of `tram` begins its fragments: the last one that it sends again has more than
+/// half of its time to itself.
+const GRID_MS: u32 = 1_100;
 
 /// Sound that neighbouring answers of `corridor` share, about one AAC frame on each side.
 const SHARED_SOUND: SoundEdges = SoundEdges::Hidden {
@@ -56,6 +63,9 @@ fn streams() -> Result<Vec<Stream>, Box<dyn Error>> {
             .gaps(Gaps::Closed),
         Stream::builder("harbour", clock()).reconnects(ten_minutes(), REWIND_MS, 0),
         Stream::builder("ferry", clock()).reconnects(ten_minutes(), REWIND_MS, 300),
+        Stream::builder("tram", clock())
+            .reconnects(ten_minutes(), REWIND_MS, 0)
+            .breaks_inside(ARRIVED_MS, GRID_MS),
         Stream::builder("reception", clock())
             .then_footage(clock().without_sound())
             .codec_changes(CodecChanges::Every(10 * MINUTE_MS)),

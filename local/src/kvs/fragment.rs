@@ -14,7 +14,7 @@ const FRAGMENT_OVERHEAD: usize = 900;
 pub(super) struct Fragment {
     /// The producer's connection that sent it; what is sent again comes with a later one.
     pub(super) session: i64,
-    /// Whether an earlier session had sent it already.
+    /// Whether an earlier session had sent it already, and whole.
     pub(super) copy: bool,
     /// Position in the stream: counts fragments since the epoch.
     pub(super) index: i64,
@@ -60,9 +60,9 @@ impl Fragment {
     }
 
     /// `FragmentLengthInMilliseconds`: from the first picture's start to the last one's, so a picture short
-    /// of the truth.
+    /// of the truth; 0 where there is only one.
     pub(super) fn listed_length_ms(&self, stream: &Stream) -> i64 {
-        self.duration_ms() - stream.footage_of(self).picture_ms()
+        (self.duration_ms() - stream.footage_of(self).picture_ms()).max(0)
     }
 
     /// The longest beginning of it that has whole pictures and at most so many bytes; nothing if not even one

@@ -13,6 +13,7 @@ use super::fragment::Fragment;
 use crate::account::{ACCOUNT_ID, REGION};
 use crate::footage::{Footage, Occurrence, Track};
 use grid::Grid;
+use session::Break;
 
 pub use builder::{StreamBuilder, StreamError};
 pub(super) use session::{Run, Session};
@@ -185,6 +186,7 @@ pub struct Stream {
     reconnects: Reconnects,
     rewind_ms: i64,
     shift_ms: i64,
+    breaks: Option<Break>,
     missing: Vec<(i64, i64)>,
     /// Records in each so many milliseconds only the first so many.
     motion: Option<(i64, i64)>,
@@ -248,14 +250,21 @@ impl Stream {
         let still = self
             .motion
             .is_some_and(|(every, lasting)| from.rem_euclid(every) + (to - from) > lasting);
+        let codec = self.codec_at(from);
+        let arrived = match self.breaks {
+            Some(broke) if session.broken == Some(index) => {
+                self.footage_with(codec).whole_pictures_ms(broke.after_ms)
+            }
+            _ => end - start,
+        };
         (!off && !still).then(|| Fragment {
             session: session.number,
             copy: index < session.resumed,
             index,
             producer_start: self.producer_start(session, index),
             server_start: self.server_start(session, index),
-            codec: self.codec_at(from),
-            footage: (start, end),
+            codec,
+            footage: (start, start + arrived),
         })
     }
 
@@ -275,12 +284,20 @@ impl Stream {
 
     /// Which footage a fragment shows.
     pub(super) fn footage_number(&self, fragment: &Fragment) -> usize {
-        // Smaller than the count, which came from a `usize`.
-        fragment.codec.rem_euclid(self.footage.len() as i64) as usize
+        self.number_with(fragment.codec)
     }
 
     pub(super) fn footage_of(&self, fragment: &Fragment) -> &Footage {
-        &self.footage[self.footage_number(fragment)]
+        self.footage_with(fragment.codec)
+    }
+
+    fn footage_with(&self, codec: i64) -> &Footage {
+        &self.footage[self.number_with(codec)]
+    }
+
+    fn number_with(&self, codec: i64) -> usize {
+        // Smaller than the count, which came from a `usize`.
+        codec.rem_euclid(self.footage.len() as i64) as usize
     }
 
     /// The samples of a track in `[from, to)` of the footage's time, but no sound of when the microphone was

@@ -309,3 +309,49 @@ fn a_day_of_half_seconds_is_listed_without_walking_it_for_each_page() {
     // Some 40 ms without optimisation; what walks the day for each page takes minutes.
     assert!(took.as_secs() < 5, "{took:?}");
 }
+
+/// A connection that breaks in the fragment of an hour before `NOW`; the next one has another grid.
+fn broken() -> Stream {
+    let when = Reconnects::At(vec![NOW - HOUR]);
+    let stream = builder().skew_ms(1_000).reconnects(when, 2_000, 0);
+    stream.breaks_inside(80, 1_100).build().unwrap()
+}
+
+#[test]
+fn a_clip_has_the_beginning_of_a_fragment_and_all_of_it() {
+    let stream = broken();
+    let told = |by, start, end| -> Vec<(i64, i64)> {
+        let got = clip(&stream, range(by, NOW - HOUR + start, NOW - HOUR + end), NOW).unwrap();
+        let told = got
+            .iter()
+            .map(|f| (f.producer_start - NOW + HOUR, f.duration_ms()));
+        told.collect()
+    };
+    let around = [
+        (-2_000, 2_000),
+        (-900, 2_000),
+        (0, 80),
+        (1_100, 2_000),
+        (3_100, 2_000),
+    ];
+    assert_eq!(told(Producer, -2_000, 3_100), around);
+    assert_eq!(told(Server, -1_000, 4_100), around);
+    assert_eq!(
+        told(Server, 1_000, 1_079),
+        [(0, 80)],
+        "before the next connection"
+    );
+}
+
+#[test]
+fn both_connections_are_listed() {
+    let listed = list(
+        &broken(),
+        range(Producer, NOW - HOUR - 2_000, NOW - HOUR + 3_100),
+        10,
+    )
+    .concat();
+    let mut indices: Vec<i64> = listed.iter().map(|index| index - (NOW - HOUR) / 2_000).collect();
+    indices.sort_unstable();
+    assert_eq!(indices, [-1, -1, 0, 0, 1]);
+}

@@ -3,7 +3,7 @@ use shiguredo_mp4::demux::{Input, Mp4FileDemuxer};
 
 use super::*;
 use crate::kvs::archive::{Range, clip};
-use crate::kvs::stream::{Gaps, Selector, StreamBuilder};
+use crate::kvs::stream::{Gaps, Reconnects, Selector, StreamBuilder};
 
 /// 2026-11-20T10:00:00Z.
 const TEN_O_CLOCK: i64 = 1_795_168_800_000;
@@ -260,5 +260,41 @@ fn repeats_differ_as_they_are_told_and_hold_the_same_media() {
         }
         let third = file(Repeats::LongerMoov, moov, 2);
         assert!(third.len() > file(Repeats::LongerMoov, moov, 1).len());
+    }
+}
+
+/// Each fragment's samples once and whole, though it begins inside of another one, and decode times that rise.
+#[test]
+fn a_broken_connection_leaves_every_sample_once() {
+    for footage in [Footage::h264_aac(), Footage::h264_bframes_alaw()] {
+        let broke = Reconnects::At(vec![TEN_O_CLOCK + 10_000]);
+        let stream = Stream::builder("test", footage.clone())
+            .reconnects(broke, 2_000, 0)
+            .breaks_inside(80, 1_100);
+        let clip = mux(&stream.build().unwrap(), 8_000, 6_000, later());
+        let file: Vec<u8> = clip.into_chunks().flatten().collect();
+        let got = samples(&file);
+        // From 8.0, 9.1, 10.0 (two pictures of it), 11.1 and 13.1 s on.
+        let shown = [
+            (8_000, 10_000),
+            (8_000, 10_000),
+            (10_000, 10_080),
+            (10_000, 12_000),
+            (12_000, 14_000),
+        ];
+        for track in footage.tracks() {
+            let mut wanted = shown.iter().flat_map(|(from, to)| {
+                let samples = track.between(TEN_O_CLOCK + from, TEN_O_CLOCK + to);
+                samples.map(|occurrence| occurrence.sample)
+            });
+            let mut last = None;
+            for (_, start, _, bytes) in got.iter().filter(|s| s.0 == track.kind) {
+                let mut expected = BytesMut::new();
+                footage.write(track, wanted.next().unwrap(), &mut expected);
+                assert_eq!(bytes, &expected);
+                assert!(last.replace(*start).is_none_or(|before| before < *start));
+            }
+            assert_eq!(wanted.next(), None);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    CodecChanges, Framing, Gaps, Grid, LAST_MOMENT_MS, Moov, Reconnects, Repeats, SizeCut, SoundEdges,
+    Break, CodecChanges, Framing, Gaps, Grid, LAST_MOMENT_MS, Moov, Reconnects, Repeats, SizeCut, SoundEdges,
     Stream, Timescale, Unlisted,
 };
 use crate::footage::Footage;
@@ -42,8 +42,10 @@ pub enum StreamError {
     CodecChanges(i64),
     /// So many milliseconds from one reconnect to the next: less than twice the rewind, or than a fragment.
     Reconnects(i64),
-    /// A shift of copies, in milliseconds, that is not shorter than every fragment.
+    /// A shift of copies or of a grid, in milliseconds, that is not shorter than every fragment.
     Shift(i64),
+    /// A connection that breaks so many milliseconds inside of a fragment: not one picture, or all of it.
+    Break(i64),
     /// So many milliseconds of sound at an edge, more than a second.
     SoundEdge(i64),
 }
@@ -64,6 +66,7 @@ impl fmt::Display for StreamError {
             Self::CodecChanges(ms) => write!(f, "codec changes every {ms} ms"),
             Self::Reconnects(ms) => write!(f, "a connection of {ms} ms is too short"),
             Self::Shift(ms) => write!(f, "a shift by {ms} ms is longer than a fragment"),
+            Self::Break(ms) => write!(f, "a connection that breaks after {ms} ms of a fragment"),
             Self::SoundEdge(ms) => write!(f, "{ms} ms of sound beside the pictures"),
         }
     }
@@ -94,6 +97,7 @@ impl StreamBuilder {
             reconnects: Reconnects::Never,
             rewind_ms: 0,
             shift_ms: 0,
+            breaks: None,
             missing: Vec::new(),
             motion: None,
             microphone_off: Vec::new(),
@@ -205,6 +209,25 @@ impl StreamBuilder {
         self
     }
 
+    /// The connections of [`StreamBuilder::reconnects`] break inside of the fragment that starts at their moment or
+    /// next: of its pictures those that end in its first `after_ms` milliseconds are archived, and the sound that
+    /// starts before their end, as a fragment of that length and size; of B-frames those that were sent first, so that
+    /// one may be shown after what follows. There is at least one such picture, and a part of every fragment is
+    /// missing. What the next connection sends again ends with it, whole.
+    ///
+    /// The fragments of each connection start `grid_ms` later than the last one's would (less than the shortest of
+    /// them; whole ones of it are taken off when they add up), as if the encoder had begun anew: what is sent
+    /// again overlaps with what had arrived. Only timestamps move, by both clocks. Which footage a fragment has,
+    /// its codec, and what is missing of it are those of the same fragment of a connection that does not break.
+    /// From one reconnect to the next it takes at least twice the rewind and two of the longest fragments.
+    pub fn breaks_inside(mut self, after_ms: u32, grid_ms: u32) -> Self {
+        self.stream.breaks = Some(Break {
+            after_ms: i64::from(after_ms),
+            grid_ms: i64::from(grid_ms),
+        });
+        self
+    }
+
     /// The microphone was off from here to there on the producer's clock (the end is not in it), without a
     /// word to the track: the audio samples that start in it are missing. A clip without any has no audio
     /// track.
@@ -303,7 +326,7 @@ impl StreamBuilder {
             return Err(StreamError::FragmentDuration(*odd));
         }
         stream.grid = Grid::new(&durations_ms).ok_or(StreamError::FragmentDuration(0))?;
-        let shortest = durations_ms.iter().copied().min().map_or(0, i64::from);
+        let shortest = stream.grid.shortest_ms();
         if stream.phase_ms >= shortest {
             return Err(StreamError::Phase(stream.phase_ms));
         }
@@ -327,12 +350,25 @@ impl StreamBuilder {
         if let CodecChanges::Every(period @ ..1) = stream.codec_changes {
             return Err(StreamError::CodecChanges(period));
         }
-        let least = stream.rewind_ms.saturating_mul(2).max(shortest);
+        let rewinds = stream.rewind_ms.saturating_mul(2);
+        let least = match stream.breaks {
+            None => rewinds.max(shortest),
+            Some(_) => rewinds.saturating_add(2 * stream.grid.longest_ms()),
+        };
         if let Some(short) = shortest_connection(&stream.reconnects).filter(|ms| *ms < least) {
             return Err(StreamError::Reconnects(short));
         }
         if stream.shift_ms.abs() >= shortest {
             return Err(StreamError::Shift(stream.shift_ms));
+        }
+        if let Some(Break { after_ms, grid_ms }) = stream.breaks {
+            let a_picture = |footage: &Footage| footage.whole_pictures_ms(after_ms) > 0;
+            if after_ms >= shortest || !stream.footage.iter().all(a_picture) {
+                return Err(StreamError::Break(after_ms));
+            }
+            if grid_ms >= shortest {
+                return Err(StreamError::Shift(grid_ms));
+            }
         }
         let (before, after) = stream.sound_edges.reach_ms();
         let wide = |ms: &i64| !(-LONGEST_SOUND_EDGE_MS..=LONGEST_SOUND_EDGE_MS).contains(ms);

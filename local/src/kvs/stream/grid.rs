@@ -48,6 +48,21 @@ impl Grid {
         round + place as i64
     }
 
+    /// Duration of the shortest fragment, at least 1 ms.
+    pub(super) fn shortest_ms(&self) -> i64 {
+        self.durations().min().unwrap_or(1)
+    }
+
+    /// Duration of the longest fragment.
+    pub(super) fn longest_ms(&self) -> i64 {
+        self.durations().max().unwrap_or(1)
+    }
+
+    fn durations(&self) -> impl Iterator<Item = i64> + '_ {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        self.ends.iter().zip(starts).map(|(end, start)| end - start)
+    }
+
     fn round_ms(&self) -> i64 {
         self.ends.last().copied().unwrap_or(1)
     }
@@ -73,6 +88,7 @@ mod tests {
         let grid = Grid::new(&[1_500, 2_500, 500]).unwrap();
         let starts: Vec<i64> = (-1..6).map(|index| grid.start(index)).collect();
         assert_eq!(starts, [-500, 0, 1_500, 4_000, 4_500, 6_000, 8_500]);
+        assert_eq!((grid.shortest_ms(), grid.longest_ms()), (500, 2_500));
         for index in -7..100 {
             let start = grid.start(index);
             assert_eq!(grid.at_or_after(start), index);

@@ -1,0 +1,192 @@
+//! A connection that broke inside of a fragment: what had arrived of it, and what was sent again on another grid.
+
+use std::path::Path;
+
+use clip_export_local::footage::Footage;
+use clip_export_local::kvs::{Archived, Gaps, Reconnects, Selector, Stream};
+use serde_json::{Value, json};
+
+use crate::judge::{decode, run};
+use crate::rig::{Rig, TEN, asked};
+use crate::source::{Media, Pictures, expected, media};
+
+/// When the fragment starts of which two pictures arrive, in seconds after ten o'clock.
+const BROKE: f64 = 600.0;
+
+/// Fragments of 2 s from the full hour on. That of 10:10:00 lasts for 80 ms; from 10:09:49.100 on fragments of 2 s are
+/// sent again, of which that of 10:09:59.100 is more than half its own.
+async fn cable_car(gaps: Gaps) -> Rig {
+    let camera = Stream::builder("cable-car", Footage::h264_aac())
+        .reconnects(Reconnects::At(vec![moment(BROKE)]), 12_000, 0)
+        .breaks_inside(80, 1_100)
+        .gaps(gaps);
+    Rig::with_camera(camera).await
+}
+
+/// A number of seconds after ten o'clock in milliseconds since 1970.
+fn moment(seconds: f64) -> i64 {
+    TEN * 1000 + (seconds * 1000.0).round() as i64
+}
+
+/// What counts of the archive for a range from `start` on, and begins from `from` to `to`, in seconds after ten o'clock
+/// by the producer's clock. What arrived of the broken fragment is shown by what was sent again, too: a range that
+/// begins later has no need of it.
+fn counting(rig: &Rig, start: f64, from: f64, to: f64) -> Vec<Archived> {
+    let archived = rig
+        .kvs
+        .archived("cable-car", Selector::ProducerTimestamp, moment(from), moment(to));
+    let mut archived = archived.expect("a stream");
+    archived.retain(|fragment| !fragment.copy || fragment.producer_start == moment(BROKE - 0.9));
+    archived.retain(|fragment| start <= BROKE || fragment.producer_start != moment(BROKE));
+    archived
+}
+
+fn wanted(rig: &Rig, fragments: &[Archived]) -> Media {
+    expected(rig, "cable-car", fragments, Pictures::Coded)
+}
+
+fn event(selector: &str, from: f64, to: f64, boundary: &str) -> Value {
+    asked(
+        "cable-car",
+        selector,
+        TEN as f64 + from,
+        TEN as f64 + to,
+        boundary,
+    )
+}
+
+/// That the times at which the pictures and the sounds of a file play rise, by a usual picture or sound.
+fn plays_evenly(file: &Path) {
+    let path = file.to_str().expect("a path");
+    for (track, longest) in [("v:0", 0.081), ("a:0", 0.129)] {
+        let probe = run(
+            "ffprobe",
+            &[
+                "-v",
+                "warning",
+                "-select_streams",
+                track,
+                "-show_entries",
+                "packet=pts_time",
+                "-of",
+                "csv=p=0",
+                path,
+            ],
+        );
+        let text = String::from_utf8(probe.stdout).expect("text");
+        // Where an edit list hides a packet, a line without a time follows.
+        let lines = text.lines().filter(|line| !line.is_empty());
+        let times = lines.map(|line| line.trim_end_matches(',').parse::<f64>());
+        let times: Vec<f64> = times.collect::<Result<_, _>>().expect("times");
+        for pair in times.windows(2) {
+            let step = pair[1] - pair[0];
+            assert!((0.001..longest).contains(&step), "{track}: {step} s at {pair:?}");
+        }
+    }
+}
+
+/// Exports, and judges that nothing is missing and each picture and sound is there once.
+async fn exported(rig: &Rig, event: &Value, fragments: &[Archived]) -> Value {
+    let receipt = rig.receipt(event).await;
+    assert_eq!(receipt["Gaps"], json!([]), "{event} {receipt}");
+    assert_eq!(receipt["Coverage"], json!("COMPLETE"), "{event} {receipt}");
+    let file = rig.only_object().path;
+    let (got, wanted) = (media(&file, Pictures::Coded), wanted(rig, fragments));
+    assert_eq!(got.pictures.len(), wanted.pictures.len(), "{event} {receipt}");
+    assert!(got.pictures == wanted.pictures, "{event}: other pictures");
+    assert_eq!(got.sounds.len(), wanted.sounds.len(), "{event} {receipt}");
+    assert!(got.sounds == wanted.sounds, "{event}: other sounds");
+    decode(&file, wanted.pictures.len() as u64);
+    plays_evenly(&file);
+    receipt
+}
+
+#[tokio::test]
+async fn a_long_clip_across_it_is_whole_by_either_clock() {
+    for gaps in [Gaps::Stretched, Gaps::Closed] {
+        for selector in ["PRODUCER_TIMESTAMP", "SERVER_TIMESTAMP"] {
+            let rig = cable_car(gaps).await;
+            let event = event(selector, 100.0, 1000.0, "COVER");
+            let to = if selector == "SERVER_TIMESTAMP" {
+                999.5
+            } else {
+                1000.0
+            };
+            let receipt = exported(&rig, &event, &counting(&rig, 100.0, 100.0, to)).await;
+            assert_eq!(receipt["DoubledSeconds"], json!(0.9), "{receipt}");
+            assert_eq!(receipt["FragmentsOverlapping"], json!(5), "{receipt}");
+        }
+    }
+}
+
+/// Where ranges begin, and with which fragment their clips do, in seconds after ten o'clock.
+#[tokio::test]
+async fn a_range_that_begins_near_it_shows_its_start() {
+    for (start, first, doubled) in [
+        (597.0, 596.0, 0.9),
+        (599.0, 598.0, 0.9),
+        (599.1, 599.1, 0.0),
+        (599.5, 599.1, 0.0),
+        (600.0, 599.1, 0.0),
+        (600.02, 599.1, 0.0),
+        (600.06, 599.1, 0.0),
+        (600.5, 599.1, 0.0),
+        (601.05, 599.1, 0.0),
+        (601.1, 601.1, 0.0),
+        (602.0, 601.1, 0.0),
+    ] {
+        let lengths: &[f64] = match start {
+            599.5 | 600.02 | 600.5 => &[10.0, 500.0],
+            _ => &[10.0],
+        };
+        for &length in lengths {
+            let rig = cable_car(Gaps::Stretched).await;
+            let fragments = counting(&rig, start, first, start + length);
+            let event = event("PRODUCER_TIMESTAMP", start, start + length, "COVER");
+            let receipt = exported(&rig, &event, &fragments).await;
+            assert_eq!(receipt["DoubledSeconds"], json!(doubled), "{start} {receipt}");
+        }
+    }
+}
+
+/// Cut to the range: a run of what counts, as long as the range and what plays twice in it.
+#[tokio::test]
+async fn an_exact_range_across_it_is_cut_to_the_picture() {
+    let across = [(590.5, 610.5), (100.5, 700.5), (602.5, 1100.5)];
+    // By the server's clock what was sent again, all of it, is of a range that begins when the connection breaks.
+    let in_it = [(599.5, 612.0), (600.04, 612.0), (600.5, 1100.5)];
+    for (selector, ranges) in [
+        ("PRODUCER_TIMESTAMP", [across, in_it].concat()),
+        ("SERVER_TIMESTAMP", across.to_vec()),
+    ] {
+        for (start, end) in ranges {
+            let rig = cable_car(Gaps::Stretched).await;
+            let event = event(selector, start, end, "EXACT");
+            let receipt = rig.receipt(&event).await;
+            assert_eq!(receipt["Gaps"], json!([]), "{event} {receipt}");
+            let file = rig.only_object().path;
+            let wanted = expected(
+                &rig,
+                "cable-car",
+                &counting(&rig, start, start - 3.0, end),
+                Pictures::Decoded,
+            );
+            let got = media(&file, Pictures::Decoded);
+            let is_run = wanted
+                .pictures
+                .windows(got.pictures.len())
+                .any(|run| run == got.pictures);
+            assert!(is_run, "{event} {receipt}");
+            // Of the fragment of 80 ms, too, nothing is taken away.
+            let doubled = match start {
+                ..599.0 => 0.98,
+                ..600.0 => 0.08,
+                _ => 0.0,
+            };
+            let seconds = got.pictures.len() as f64 * 0.04;
+            let off = seconds - (end - start) - doubled;
+            assert!(off.abs() < 0.05, "{event}: {off} s {receipt}");
+            plays_evenly(&file);
+        }
+    }
+}
