@@ -49,15 +49,44 @@ impl Clock<'_> {
         self.fragments[index].wall_ms.saturating_add(since)
     }
 
+    /// Wall-clock time at which the pictures of a fragment end, in milliseconds, rounded down; `None` if it is in none of
+    /// the segments.
+    fn end_ms(&self, index: usize, segments: &[Segment<'_>]) -> Option<i64> {
+        let segment = segments
+            .iter()
+            .find(|segment| segment.fragments.contains(&index))?;
+        let end = match self.starts.get(index + 1) {
+            Some(next) if index + 1 < segment.fragments.end => *next,
+            _ => segment.end,
+        };
+        let lasts = (i128::from(end) - i128::from(self.starts[index])) * 1000;
+        let lasts = i64::try_from(lasts.div_euclid(i128::from(self.timescale))).unwrap_or(i64::MAX);
+        Some(self.fragments[index].wall_ms.saturating_add(lasts))
+    }
+
+    /// The fragment in which the range begins. Of those that begin no later the last need not be the one that lasts
+    /// longest: where a connection broke, a few pictures can lie inside of what was sent again.
+    fn first_shown(&self, segments: &[Segment<'_>], start_ms: i64) -> Option<usize> {
+        let begun = |index: &usize| self.fragments[*index].wall_ms <= start_ms;
+        let begun = (0..self.fragments.len()).filter(begun);
+        begun.max_by_key(|index| self.end_ms(*index, segments))
+    }
+
+    /// The fragment in which the range ends: the first that lasts until then, which shows all that later ones show of the
+    /// range; or else the last that begins in it.
+    fn last_shown(&self, segments: &[Segment<'_>], end_ms: i64) -> Option<usize> {
+        let begun = |index: &usize| self.fragments[*index].wall_ms < end_ms;
+        let mut begun = (0..self.fragments.len()).filter(begun);
+        let last = begun.clone().next_back()?;
+        let lasts = |index: &usize| self.end_ms(*index, segments).is_some_and(|end| end >= end_ms);
+        Some(begun.find(lasts).unwrap_or(last))
+    }
+
     /// Leaves of `segments` what is presented in `range`; `started`: earlier clips have something of it.
     pub(super) fn cut(&self, segments: &mut Vec<Segment<'_>>, range: &Range<i64>, started: bool) -> Cut {
         let mut cut = Cut::default();
-        let last_before = |wall_ms: i64| {
-            self.fragments
-                .iter()
-                .rposition(|fragment| fragment.wall_ms < wall_ms)
-        };
-        match last_before(range.end) {
+        let first_shown = self.first_shown(segments, range.start).filter(|_| !started);
+        match self.last_shown(segments, range.end) {
             None => segments.clear(),
             Some(index) => {
                 segments.retain(|segment| segment.fragments.start <= index);
@@ -80,7 +109,7 @@ impl Clock<'_> {
                 }
             }
         }
-        if let Some(index) = last_before(range.start.saturating_add(1)).filter(|_| !started) {
+        if let Some(index) = first_shown {
             segments.retain(|segment| index < segment.fragments.end);
             if let Some(first) = segments
                 .first_mut()
