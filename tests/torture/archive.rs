@@ -64,15 +64,19 @@ pub(crate) fn wanted(kvs: &Server, ask: &Ask) -> Vec<Wanted> {
         .filter(|fragment| at(ask, fragment) <= last)
         .partition(|fragment| at(ask, fragment) < ask.start);
     let alone = oldest(inside.clone());
-    let Some(running) = oldest(before).kept.pop() else {
+    let Some(running) = running(ask, oldest(before).kept) else {
         return vec![clip(ask, alone)];
     };
     let mut both = inside;
     both.push(running.clone());
     let with = oldest(both);
     let is_kept = with.kept.iter().any(|fragment| fragment.number == running.number);
+    // One that starts with the range and lasts as long shows all that the running one would.
     let shows_the_start = at(ask, &running) + running.duration_ms > ask.start
-        && !with.kept.iter().any(|fragment| at(ask, fragment) == ask.start);
+        && !with
+            .kept
+            .iter()
+            .any(|fragment| at(ask, fragment) == ask.start && end(fragment) + JITTER_MS >= end(&running));
     let mut with = with;
     if !is_kept {
         // What an older one makes a copy is not of the range, and so not left out of it.
@@ -87,6 +91,21 @@ pub(crate) fn wanted(kvs: &Server, ask: &Ask) -> Vec<Wanted> {
         (true, true) => vec![with, alone],
         (false, true) => vec![alone, with],
     }
+}
+
+/// Of the fragments before a range that count, the one that may show its start: by the producer's clock the one that
+/// ends last, by the server's the one that plays last.
+fn running(ask: &Ask, before: Vec<Archived>) -> Option<Archived> {
+    let last = |fragment: &Archived| match ask.selector {
+        Selector::ProducerTimestamp => (end(fragment), fragment.producer_start),
+        Selector::ServerTimestamp => (fragment.producer_start, 0),
+    };
+    before.into_iter().max_by_key(last)
+}
+
+/// The first millisecond after a fragment, by the producer's clock.
+fn end(fragment: &Archived) -> i64 {
+    fragment.producer_start + fragment.duration_ms
 }
 
 /// What one `GetClip` of the range gives: all that a function has which may not list.
@@ -137,12 +156,17 @@ fn oldest(fragments: Vec<Archived>) -> Oldest {
             resent += 1;
             continue;
         }
-        let end = |of: &Archived| of.producer_start + of.duration_ms;
-        let shared = kept.iter().map(|other| {
-            let from = other.producer_start.max(fragment.producer_start);
-            (end(other).min(end(&fragment)) - from).max(0)
-        });
-        if shared.sum::<i64>() * 2 > fragment.duration_ms {
+        // What several show counts once: millisecond by millisecond, of those that reach into it.
+        let near: Vec<&Archived> = kept
+            .iter()
+            .filter(|other| other.producer_start < end(&fragment) && fragment.producer_start < end(other))
+            .collect();
+        let is_shown = |ms: &i64| {
+            let shows = |other: &&Archived| (other.producer_start..end(other)).contains(ms);
+            near.iter().any(shows)
+        };
+        let own = (fragment.producer_start..end(&fragment)).filter(|ms| !is_shown(ms));
+        if own.count() as i64 * 2 < fragment.duration_ms {
             overlapping += 1;
         } else {
             kept.push(fragment);
@@ -177,10 +201,15 @@ fn gaps(ask: &Ask, kept: &[Archived]) -> Vec<(i64, i64)> {
         return gaps;
     };
     gaps.push((ask.start, first));
-    for pair in kept.windows(2) {
-        // Frames follow the producer's clock.
-        let missing = pair[1].producer_start - pair[0].producer_start - pair[0].duration_ms;
-        gaps.push((at(ask, &pair[1]) - missing, at(ask, &pair[1])));
+    // Frames follow the producer's clock, and nothing is missing where any of those before still plays.
+    let mut furthest = i64::MAX;
+    for fragment in kept {
+        let missing = fragment.producer_start.saturating_sub(furthest);
+        gaps.push((at(ask, fragment) - missing.max(0), at(ask, fragment)));
+        furthest = match furthest {
+            i64::MAX => end(fragment),
+            before => before.max(end(fragment)),
+        };
     }
     gaps.push((last, ask.end));
     gaps.retain(|(from, to)| from < to);
