@@ -24,6 +24,10 @@ async fn cable_car(gaps: Gaps) -> Rig {
 }
 
 /// A number of seconds after ten o'clock in milliseconds since 1970.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a test's own number of seconds, of three digits"
+)]
 fn moment(seconds: f64) -> i64 {
     TEN * 1000 + (seconds * 1000.0).round() as i64
 }
