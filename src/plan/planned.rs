@@ -374,7 +374,11 @@ fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> V
     if measure.is_gap(end.saturating_sub(latest)) {
         gaps.extend(Gap::new(Where::Tail, latest, end));
     }
-    gaps
+    // What the running fragment lacks before the range is not missing from it.
+    let of_range = gaps
+        .iter()
+        .filter_map(|gap| Gap::new(gap.place, gap.start_ms.max(start), gap.end_ms.min(end)));
+    of_range.collect()
 }
 
 #[cfg(test)]

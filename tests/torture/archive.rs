@@ -63,29 +63,28 @@ pub(crate) fn wanted(kvs: &Server, ask: &Ask) -> Vec<Wanted> {
         .into_iter()
         .filter(|fragment| at(ask, fragment) <= last)
         .partition(|fragment| at(ask, fragment) < ask.start);
-    let alone = oldest(inside.clone());
-    let Some(running) = running(ask, oldest(before).kept) else {
+    let alone = oldest(ask, inside.clone());
+    // By the server's clock what came in the range is of it, though others from before it show the same.
+    let considered = match ask.selector {
+        Selector::ProducerTimestamp => before,
+        Selector::ServerTimestamp => ends_last(oldest(ask, before).kept).into_iter().collect(),
+    };
+    let mut with = oldest(ask, [inside, considered].concat());
+    let earlier = with.kept.iter().filter(|fragment| at(ask, fragment) < ask.start);
+    let Some(running) = ends_last(earlier.cloned().collect()) else {
         return vec![clip(ask, alone)];
     };
-    let mut both = inside;
-    both.push(running.clone());
-    let with = oldest(both);
-    let is_kept = with.kept.iter().any(|fragment| fragment.number == running.number);
+    with.kept
+        .retain(|fragment| at(ask, fragment) >= ask.start || fragment.number == running.number);
     // One that starts with the range and lasts as long shows all that the running one would.
     let shows_the_start = at(ask, &running) + running.duration_ms > ask.start
         && !with
             .kept
             .iter()
             .any(|fragment| at(ask, fragment) == ask.start && end(fragment) + JITTER_MS >= end(&running));
-    let mut with = with;
-    if !is_kept {
-        // What an older one makes a copy is not of the range, and so not left out of it.
-        with.resent = with.resent.min(alone.resent);
-        with.overlapping = with.overlapping.min(alone.overlapping);
-    }
     let (with, alone) = (clip(ask, with), clip(ask, alone));
     let by_server = ask.selector == Selector::ServerTimestamp;
-    match (is_kept && shows_the_start, by_server && ask.camera.bursts) {
+    match (shows_the_start, by_server && ask.camera.bursts) {
         (true, false) => vec![with],
         (false, false) => vec![alone],
         (true, true) => vec![with, alone],
@@ -93,13 +92,9 @@ pub(crate) fn wanted(kvs: &Server, ask: &Ask) -> Vec<Wanted> {
     }
 }
 
-/// Of the fragments before a range that count, the one that may show its start: by the producer's clock the one that
-/// ends last, by the server's the one that plays last.
-fn running(ask: &Ask, before: Vec<Archived>) -> Option<Archived> {
-    let last = |fragment: &Archived| match ask.selector {
-        Selector::ProducerTimestamp => (end(fragment), fragment.producer_start),
-        Selector::ServerTimestamp => (fragment.producer_start, 0),
-    };
+/// Of the fragments before a range that count, the one that may show its start.
+fn ends_last(before: Vec<Archived>) -> Option<Archived> {
+    let last = |fragment: &Archived| (end(fragment), fragment.producer_start);
     before.into_iter().max_by_key(last)
 }
 
@@ -144,16 +139,17 @@ fn oldest_of_equals(fragments: Vec<Archived>) -> Vec<Archived> {
 }
 
 /// Of fragments with equal producer timestamps the one that was ingested first counts; of those that overlap
-/// the younger is left out if less than half of its time is its own.
-fn oldest(fragments: Vec<Archived>) -> Oldest {
+/// the younger is left out if less than half of its time is its own. Those of the range that are left out are counted.
+fn oldest(ask: &Ask, fragments: Vec<Archived>) -> Oldest {
     let mut kept: Vec<Archived> = Vec::new();
     let (mut resent, mut overlapping) = (0, 0);
     for fragment in ingested(fragments) {
+        let counts = usize::from(at(ask, &fragment) >= ask.start);
         if kept
             .iter()
             .any(|other| other.producer_start == fragment.producer_start)
         {
-            resent += 1;
+            resent += counts;
             continue;
         }
         // What several show counts once: millisecond by millisecond, of those that reach into it.
@@ -167,7 +163,7 @@ fn oldest(fragments: Vec<Archived>) -> Oldest {
         };
         let own = (fragment.producer_start..end(&fragment)).filter(|ms| !is_shown(ms));
         if own.count() as i64 * 2 < fragment.duration_ms {
-            overlapping += 1;
+            overlapping += counts;
         } else {
             kept.push(fragment);
         }
@@ -212,6 +208,8 @@ fn gaps(ask: &Ask, kept: &[Archived]) -> Vec<(i64, i64)> {
         };
     }
     gaps.push((last, ask.end));
-    gaps.retain(|(from, to)| from < to);
-    gaps
+    let of_range = gaps
+        .into_iter()
+        .map(|(from, to)| (from.max(ask.start), to.min(ask.end)));
+    of_range.filter(|(from, to)| from < to).collect()
 }

@@ -419,3 +419,18 @@ fn a_short_fragment_hides_nothing_by_the_servers_clock() {
     let plan = Plan::new(listed, ServerTimestamp, &range(9050, 10_500), Boundary::Cover);
     assert_eq!(starts(&plan)[0], 9000);
 }
+
+/// By the server's clock what was sent again comes in the range, and plays behind what runs at its start.
+#[test]
+fn what_is_missing_before_the_range_is_no_gap_of_it() {
+    let listed = vec![of(1000, 8000, 1960), of(4000, 9000, 1960), of(6000, 9500, 1960)];
+    let plan = Plan::new(listed, ServerTimestamp, &range(9000, 11_000), Boundary::Cover);
+    let (start, end) = (9000, 11_000);
+    assert!(
+        plan.gaps
+            .iter()
+            .all(|gap| start <= gap.start_ms && gap.end_ms <= end),
+        "{:?}",
+        plan.gaps
+    );
+}
