@@ -26,6 +26,11 @@ pub struct Fragment {
 }
 
 impl Fragment {
+    /// When its listed length ends by the producer's clock, in milliseconds since 1970; its last frame goes on from there.
+    pub(super) fn listed_end_ms(&self) -> i64 {
+        self.producer_ms.saturating_add(self.length_ms)
+    }
+
     /// When the fragment begins by the clock of `selector`, in milliseconds since 1970.
     #[must_use]
     pub fn start_ms(&self, selector: FragmentSelectorType) -> i64 {

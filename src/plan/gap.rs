@@ -127,14 +127,14 @@ impl Measure {
         for fragment in fragments {
             let continues = |end: i64| !self.is_gap(fragment.producer_ms.saturating_sub(end));
             fragment.continues = furthest.is_some_and(continues);
-            furthest = furthest.max(Some(fragment.producer_ms.saturating_add(fragment.length_ms)));
+            furthest = furthest.max(Some(fragment.listed_end_ms()));
         }
     }
 
     /// Milliseconds that a fragment shows although those before it, whose furthest listed end is `furthest`, show them
     /// too, if that is more than jitter or all of it.
     pub(super) fn overlap(&self, furthest: i64, fragment: &Planned) -> i64 {
-        let end = fragment.producer_ms.saturating_add(fragment.length_ms);
+        let end = fragment.listed_end_ms();
         let overlap = furthest.min(end).saturating_sub(fragment.producer_ms);
         if overlap > LEAST_TOLERANCE_MS || end < furthest {
             overlap.saturating_add(self.frame_ms)

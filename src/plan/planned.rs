@@ -44,6 +44,13 @@ pub struct Planned {
     pub continues: bool,
 }
 
+impl Planned {
+    /// As [`Fragment::listed_end_ms`].
+    pub(super) fn listed_end_ms(&self) -> i64 {
+        self.producer_ms.saturating_add(self.length_ms)
+    }
+}
+
 impl Plan {
     /// Plans the clip of `range` out of the fragments that were listed for it
     /// ([`Boundary::listed`]), in any order.
@@ -302,7 +309,7 @@ impl Counting {
 /// Which of some fragments in the order in which they play ends last; of several the last.
 fn last_to_end(fragments: &[Fragment]) -> Option<usize> {
     let ends = fragments.iter().enumerate();
-    let ends = ends.map(|(place, fragment)| (fragment.producer_ms.saturating_add(fragment.length_ms), place));
+    let ends = ends.map(|(place, fragment)| (fragment.listed_end_ms(), place));
     ends.max().map(|(_, place)| place)
 }
 
@@ -317,8 +324,7 @@ fn runs_at(
     let at = running.start_ms(selector);
     match next {
         Some(next) if next.start_ms(selector) == start => {
-            let end = |fragment: &Fragment| fragment.producer_ms.saturating_add(fragment.length_ms);
-            measure.is_gap(end(running).saturating_sub(end(next)))
+            measure.is_gap(running.listed_end_ms().saturating_sub(next.listed_end_ms()))
         }
         Some(next) if measure.continues(running, next) => {
             // By the server's clock it is the time of arrival that has to be near.
@@ -333,7 +339,7 @@ fn doubled(fragments: &[Planned], measure: &Measure) -> i64 {
     let (mut doubled, mut furthest) = (0i64, i64::MIN);
     for fragment in fragments {
         doubled = doubled.saturating_add(measure.overlap(furthest, fragment));
-        furthest = furthest.max(fragment.producer_ms.saturating_add(fragment.length_ms));
+        furthest = furthest.max(fragment.listed_end_ms());
     }
     doubled
 }
@@ -355,8 +361,7 @@ fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> V
         gaps.extend(Gap::new(Where::Head, start, earliest));
     }
     // Frames follow the producer's clock; what the server received in a burst has its gaps there too.
-    let played_end = |fragment: &Planned| fragment.producer_ms.saturating_add(fragment.length_ms);
-    let mut furthest = played_end(first);
+    let mut furthest = first.listed_end_ms();
     for next in fragments.iter().skip(1) {
         if !next.continues {
             let missing = next
@@ -369,7 +374,7 @@ fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> V
                 next.start_ms,
             ));
         }
-        furthest = furthest.max(played_end(next));
+        furthest = furthest.max(next.listed_end_ms());
     }
     if measure.is_gap(end.saturating_sub(latest)) {
         gaps.extend(Gap::new(Where::Tail, latest, end));
