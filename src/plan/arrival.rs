@@ -137,27 +137,17 @@ pub fn compare(window: &[Planned], seen: &Seen<'_>) -> Result<Arrival, Strange> 
     let (mut at_us, mut fragment) = (0i64, first);
     let mut complete = true;
     for (number, next) in window.iter().enumerate().skip(1) {
-        let apart_us = micros(next.producer_ms.saturating_sub(fragment.producer_ms));
-        let expected = at_us.saturating_add(apart_us);
-        let closed = at_us
-            .saturating_add(micros(fragment.length_ms))
-            .saturating_add(seen.usual_us);
-        let place = if next.continues {
-            // One that begins before the listed end of the one before stands behind it, and so may one
-            // after a pause that is too short for a gap.
-            nearest(seen, expected)
-                .or_else(|| nearest(seen, closed))
-                .map(|sync| (sync, true))
-        } else {
-            stretched(
-                seen,
-                expected,
-                apart_us.saturating_sub(micros(fragment.length_ms)),
-            )
-            .or_else(|| nearest(seen, closed))
-            .map(|sync| (sync, false))
-        };
-        let Some((sync, continues)) = place else {
+        let since = |other: &Planned| micros(next.producer_ms.saturating_sub(other.producer_ms));
+        let expected = at_us.saturating_add(since(fragment));
+        let place = place(seen, at_us, fragment, [expected, since(first)]);
+        // Where nothing is missing, the list may say less of a fragment's length than its pictures do.
+        let place = place.or_else(|| {
+            next.continues
+                .then(|| nearest(seen, expected))
+                .flatten()
+                .filter(|sync| behind(sync, at_us, fragment))
+        });
+        let Some(sync) = place else {
             if seen.last_us
                 > at_us
                     .saturating_add(micros(fragment.length_ms))
@@ -173,7 +163,7 @@ pub fn compare(window: &[Planned], seen: &Seen<'_>) -> Result<Arrival, Strange> 
         };
         found.push(FragmentAt {
             sample: sync.sample,
-            continues,
+            continues: next.continues,
         });
         (at_us, fragment) = (sync.at_us, next);
     }
@@ -220,10 +210,35 @@ fn nearest(seen: &Seen<'_>, expected: i64) -> Option<Sync> {
         .filter(|sync| sync.sample > 0 && sync.at_us.abs_diff(expected) <= TOLERANCE_US.unsigned_abs())
 }
 
-/// As [`nearest`], if the picture before it stands for most of the `missing` time: where a gap was
-/// closed up, the picture at that time is one of a later fragment.
-fn stretched(seen: &Seen<'_>, expected: i64, missing: i64) -> Option<Sync> {
-    nearest(seen, expected).filter(|sync| sync.before_us.saturating_mul(2) > missing)
+/// Where the fragment begins that comes after `fragment`, which begins at `at_us`: at one of the times at which it is
+/// `expected`, if the picture before it stands until then, or else where the pictures of `fragment` end.
+///
+/// Pictures that overlap, and those of a gap that was closed up, stand behind those of `fragment`; at the time at which
+/// they are expected there may be any key frame of either.
+fn place(seen: &Seen<'_>, at_us: i64, fragment: &Planned, expected: [i64; 2]) -> Option<Sync> {
+    let listed = at_us.saturating_add(micros(fragment.length_ms));
+    let closed = listed.saturating_add(seen.usual_us);
+    let stretched = |expected: i64| {
+        let missing = expected.saturating_sub(listed);
+        nearest(seen, expected).filter(|sync| sync.before_us.saturating_mul(2) > missing)
+    };
+    let is_behind = |sync: &Sync| behind(sync, at_us, fragment);
+    // Where it is listed up to a frame of sound, its pictures end before that.
+    let early = || {
+        let next = seen.sync_samples.iter().find(|sync| is_behind(sync));
+        next.copied().filter(|sync| sync.at_us < closed)
+    };
+    expected
+        .into_iter()
+        .find_map(|expected| stretched(expected).filter(is_behind))
+        .or_else(|| nearest(seen, closed).filter(is_behind))
+        .or_else(early)
+}
+
+/// Whether a key frame stands where all pictures of `fragment`, which begins at `at_us`, may be over.
+fn behind(sync: &Sync, at_us: i64, fragment: &Planned) -> bool {
+    let listed = at_us.saturating_add(micros(fragment.length_ms));
+    sync.at_us > at_us && sync.at_us.saturating_add(TOLERANCE_US) >= listed
 }
 
 fn micros(milliseconds: i64) -> i64 {

@@ -16,7 +16,11 @@ const BROKE: f64 = 600.0;
 /// Fragments of 2 s from the full hour on. That of 10:10:00 lasts for 80 ms; from 10:09:49.100 on fragments of 2 s are
 /// sent again, of which that of 10:09:59.100 is more than half its own.
 async fn cable_car(gaps: Gaps) -> Rig {
-    let camera = Stream::builder("cable-car", Footage::h264_aac())
+    cable_car_of(Footage::h264_aac(), gaps).await
+}
+
+async fn cable_car_of(footage: Footage, gaps: Gaps) -> Rig {
+    let camera = Stream::builder("cable-car", footage)
         .reconnects(Reconnects::At(vec![moment(BROKE)]), 12_000, 0)
         .breaks_inside(80, 1_100)
         .gaps(gaps);
@@ -120,6 +124,21 @@ async fn a_long_clip_across_it_is_whole_by_either_clock() {
             assert_eq!(receipt["DoubledSeconds"], json!(0.98), "{receipt}");
             assert_eq!(receipt["FragmentsOverlapping"], json!(5), "{receipt}");
         }
+    }
+}
+
+/// As long after the fragment that it overlaps as the next was sent stands one of its own key frames.
+#[tokio::test]
+async fn key_frames_inside_of_fragments_are_not_taken_for_their_beginnings() {
+    for (gaps, from, to) in [
+        (Gaps::Stretched, 590.0, 610.0),
+        (Gaps::Closed, 590.0, 610.0),
+        (Gaps::Stretched, 100.0, 1000.0),
+    ] {
+        let rig = cable_car_of(Footage::h264_half_second(), gaps).await;
+        let event = event("PRODUCER_TIMESTAMP", from, to, "COVER");
+        let receipt = exported(&rig, &event, &counting(&rig, from, from, to)).await;
+        assert_eq!(receipt["DoubledSeconds"], json!(0.966), "{receipt}");
     }
 }
 

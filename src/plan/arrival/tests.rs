@@ -18,6 +18,15 @@ fn planned(seconds: &[i64]) -> Vec<Planned> {
     each.collect()
 }
 
+/// As [`planned`], where one may begin before the one before it ends.
+fn overlapping(seconds: &[i64]) -> Vec<Planned> {
+    let mut plan = planned(seconds);
+    for (fragment, pair) in plan.iter_mut().skip(1).zip(seconds.windows(2)) {
+        fragment.continues = pair[1] - pair[0] <= 2;
+    }
+    plan
+}
+
 /// A clip of 25 pictures a second with a sync sample each second; pictures stand for 40 ms, or,
 /// after those whose numbers are named, for so many seconds more.
 struct Clip {
@@ -50,6 +59,10 @@ fn clip(samples: u32, stands: &[(u32, i64)]) -> Clip {
 }
 
 fn compared(seconds: &[i64], clip: &Clip) -> Result<(Vec<(u32, bool)>, u32), Strange> {
+    compared_with(&planned(seconds), clip)
+}
+
+fn compared_with(plan: &[Planned], clip: &Clip) -> Result<(Vec<(u32, bool)>, u32), Strange> {
     let seen = Seen {
         sync_samples: &clip.syncs,
         samples: clip.samples,
@@ -58,7 +71,7 @@ fn compared(seconds: &[i64], clip: &Clip) -> Result<(Vec<(u32, bool)>, u32), Str
         last_sound_us: None,
         may_be_cut: false,
     };
-    let arrival = compare(&planned(seconds), &seen)?;
+    let arrival = compare(plan, &seen)?;
     let starts = arrival.fragments.iter().map(|f| (f.sample, f.continues));
     Ok((starts.collect(), arrival.end))
 }
@@ -75,6 +88,58 @@ fn a_gap_is_found_stretched_and_closed_up() {
     let seconds = [10, 12, 74, 76];
     assert_eq!(compared(&seconds, &clip(200, &[(99, 60)])), expected);
     assert_eq!(compared(&seconds, &clip(200, &[])), expected);
+}
+
+/// Of the key frames inside of fragments, too, one stands as far from the last fragment's as the next one was sent.
+#[test]
+fn what_overlaps_is_found_behind_what_it_overlaps() {
+    let plan = overlapping(&[0, 1, 3]);
+    assert_eq!(
+        compared_with(&plan, &clip(150, &[])),
+        Ok((vec![(0, false), (50, true), (100, true)], 150))
+    );
+}
+
+#[test]
+fn a_gap_after_an_overlap_is_found_stretched_and_closed_up() {
+    let plan = overlapping(&[0, 1, 10, 12]);
+    let expected = Ok((vec![(0, false), (50, true), (100, false), (150, true)], 200));
+    for (layout, stands) in [
+        ("stretched as far as the overlap leaves", 6),
+        ("stretched", 7),
+        ("closed", 0),
+    ] {
+        assert_eq!(
+            compared_with(&plan, &clip(200, &[(99, stands)])),
+            expected,
+            "{layout}"
+        );
+    }
+}
+
+/// Five pictures a second beside sound: what is sent again begins a while before the listed end.
+#[test]
+fn what_overlaps_is_found_where_sound_ends_late() {
+    let syncs =
+        [(0u32, 0i64), (5, 1_000_000), (10, 2_000_000), (15, 3_000_000)].map(|(sample, at_us)| Sync {
+            sample,
+            at_us,
+            before_us: if sample == 0 { 0 } else { 200_000 },
+        });
+    let seen = Seen {
+        sync_samples: &syncs,
+        samples: 20,
+        last_us: 3_800_000,
+        usual_us: 200_000,
+        last_sound_us: Some(3_984_000),
+        may_be_cut: false,
+    };
+    let mut plan = overlapping(&[0, 1]);
+    for fragment in &mut plan {
+        fragment.length_ms = 1984;
+    }
+    let arrival = compare(&plan, &seen).expect("two fragments");
+    assert_eq!((arrival.fragments[1].sample, arrival.end), (10, 20));
 }
 
 #[test]
@@ -197,4 +262,34 @@ fn a_short_pause_is_found_stretched_and_closed_up() {
     seen.last_us = stretched.last_us;
     let closed = compare(&planned, &seen);
     assert!(closed.is_ok(), "closed up: {closed:?}");
+}
+
+/// Fragments of one picture are listed with no length.
+#[test]
+fn a_fragment_is_not_found_in_the_one_before_it() {
+    let sync = |sample: u32, at_us: i64, before_us: i64| Sync {
+        sample,
+        at_us,
+        before_us,
+    };
+    let syncs = [
+        sync(0, 0, 0),
+        sync(1, 120_000, 120_000),
+        sync(2, 240_000, 120_000),
+    ];
+    let came = |pictures: u32| {
+        let seen = Seen {
+            sync_samples: &syncs[..pictures as usize],
+            samples: pictures,
+            last_us: i64::from(pictures - 1) * 120_000,
+            usual_us: 40_000,
+            last_sound_us: None,
+            may_be_cut: false,
+        };
+        let arrival = compare(&one(0, 3, 120), &seen).expect("fragments");
+        arrival.fragments.iter().map(|f| f.sample).collect::<Vec<u32>>()
+    };
+    // The third is missing, and the second may be cut.
+    assert_eq!(came(2), [0]);
+    assert_eq!(came(3), [0, 1, 2]);
 }
