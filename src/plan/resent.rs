@@ -2,7 +2,7 @@
 //!
 //! After a reconnect a producer rewinds and sends again what it is not sure to have delivered. Of
 //! fragments with equal producer timestamps `GetClip` gives the one that was ingested first. Source:
-//! API reference, `ClipFragmentSelector`. What it does with fragments that overlap without being
+//! API reference, `ClipFragmentSelector`. A younger one cannot be had, whatever becomes of that. What it does with fragments that overlap without being
 //! equal is not documented; here the older one counts too, and the younger is left out if it has
 //! less than half of its time to itself. Of n fragments, however they overlap, that takes a time of n log n: a camera, or
 //! whoever speaks for one, says when its fragments were and how long.
@@ -17,7 +17,7 @@ use super::shown::Shown;
 /// Fragments that are left out because older ones show their time.
 #[derive(Debug, Default)]
 pub(super) struct LeftOut {
-    /// Those with the producer timestamp of one that counts.
+    /// Those with the producer timestamp of an older one.
     pub(super) resent: Vec<Fragment>,
     /// Those that overlap with ones that count.
     pub(super) overlapping: Vec<Fragment>,
@@ -63,10 +63,11 @@ fn decide(cluster: &mut Vec<Fragment>, counting: &mut Vec<Fragment>, left_out: &
     // next one is then what lies before their furthest end.
     if cluster.is_sorted_by(|a, b| ingestion(a, b).is_le()) {
         let mut furthest = i64::MIN;
+        let mut older = None;
         for fragment in cluster.drain(..) {
             let shown = furthest.min(end(&fragment)).saturating_sub(fragment.producer_ms);
-            match counting.last() {
-                Some(last) if last.producer_ms == fragment.producer_ms => left_out.resent.push(fragment),
+            match older.replace(fragment.producer_ms) {
+                Some(older) if older == fragment.producer_ms => left_out.resent.push(fragment),
                 _ if is_most(shown.max(0).unsigned_abs(), &fragment) => left_out.overlapping.push(fragment),
                 _ => {
                     furthest = furthest.max(end(&fragment));
@@ -78,20 +79,21 @@ fn decide(cluster: &mut Vec<Fragment>, counting: &mut Vec<Fragment>, left_out: &
     }
     cluster.sort_by(ingestion);
     let mut shown = Shown::none_of(cluster.iter().map(span));
-    let mut kept: BTreeMap<i64, Fragment> = BTreeMap::new();
+    let mut oldest: BTreeMap<i64, Option<Fragment>> = BTreeMap::new();
     for fragment in cluster.drain(..) {
-        match kept.entry(fragment.producer_ms) {
+        match oldest.entry(fragment.producer_ms) {
             Entry::Occupied(_) => left_out.resent.push(fragment),
-            Entry::Vacant(_) if is_most(shown.of(span(&fragment)), &fragment) => {
+            Entry::Vacant(first) if is_most(shown.of(span(&fragment)), &fragment) => {
+                first.insert(None);
                 left_out.overlapping.push(fragment);
             }
-            Entry::Vacant(free) => {
+            Entry::Vacant(first) => {
                 shown.add(span(&fragment));
-                free.insert(fragment);
+                first.insert(Some(fragment));
             }
         }
     }
-    counting.extend(kept.into_values());
+    counting.extend(oldest.into_values().flatten());
 }
 
 /// Order of ingestion: by the server's clock, and within a millisecond by number. Numbers are too long
@@ -149,6 +151,26 @@ mod tests {
             oldest_of_each(vec![sent(2000, 90), sent(0, 0), sent(2000, 2), sent(4000, 91)]);
         assert_eq!(starts(&kept), [(0, 0), (2000, 2), (4000, 91)]);
         assert_eq!(starts(&left_out.resent), [(2000, 90)]);
+    }
+
+    /// `GetClip` gives the oldest of them, whatever else shows its time.
+    #[test]
+    fn a_younger_one_does_not_stand_in_for_an_equal_one_that_overlaps() {
+        let longer = |producer_ms, server_ms| Fragment {
+            length_ms: 10_000,
+            ..sent(producer_ms, server_ms)
+        };
+        for first in [0, 9] {
+            let (kept, left_out) = oldest_of_each(vec![longer(0, first), sent(8000, 10), longer(8000, 20)]);
+            assert_eq!(starts(&kept), [(0, first)]);
+            assert_eq!(starts(&left_out.overlapping), [(8000, 10)]);
+            assert_eq!(starts(&left_out.resent), [(8000, 20)]);
+        }
+        // Not in the order in which they play.
+        let all = vec![longer(0, 1), sent(8000, 10), longer(8000, 20), longer(18_000, 0)];
+        let (kept, left_out) = oldest_of_each(all);
+        assert_eq!(starts(&kept), [(0, 1), (18_000, 0)]);
+        assert_eq!(starts(&left_out.resent), [(8000, 20)]);
     }
 
     #[test]
@@ -242,17 +264,17 @@ mod tests {
             by_age.sort_by(ingestion);
             let mut counting: Vec<Fragment> = Vec::new();
             let (mut resent, mut overlapping) = (0, 0);
-            for fragment in by_age {
+            for (number, fragment) in by_age.iter().enumerate() {
                 let shows = |other: &Fragment, ms: i64| (other.producer_ms..end(other)).contains(&ms);
                 let shown = (fragment.producer_ms..end(&fragment))
                     .filter(|ms| counting.iter().any(|other| shows(other, *ms)))
                     .count();
-                if counting.iter().any(|other| other.producer_ms == fragment.producer_ms) {
+                if by_age[..number].iter().any(|older| older.producer_ms == fragment.producer_ms) {
                     resent += 1;
                 } else if shown as i64 * 2 > fragment.length_ms {
                     overlapping += 1;
                 } else {
-                    counting.push(fragment);
+                    counting.push(fragment.clone());
                 }
             }
             counting.sort_by_key(|fragment| fragment.producer_ms);

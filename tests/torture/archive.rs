@@ -1,7 +1,7 @@
 //! What has to be in a clip, by the rules of the README and of `GetClip`, told by the archive itself and
 //! without a line of the function's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clip_export_local::kvs::{Archived, Selector, Server};
 
@@ -143,12 +143,10 @@ fn oldest_of_equals(fragments: Vec<Archived>) -> Vec<Archived> {
 fn oldest(ask: &Ask, fragments: Vec<Archived>) -> Oldest {
     let mut kept: Vec<Archived> = Vec::new();
     let (mut resent, mut overlapping) = (0, 0);
+    let mut begun = BTreeSet::new();
     for fragment in ingested(fragments) {
         let counts = usize::from(at(ask, &fragment) >= ask.start);
-        if kept
-            .iter()
-            .any(|other| other.producer_start == fragment.producer_start)
-        {
+        if !begun.insert(fragment.producer_start) {
             resent += counts;
             continue;
         }
