@@ -16,7 +16,7 @@ const CLIP_BYTES: usize = 100_000_000;
 
 /// Least time without footage that has to be called a gap, and the least that may be: cameras jitter.
 const GAP_MS: i64 = 600;
-const JITTER_MS: i64 = 100;
+pub(crate) const JITTER_MS: i64 = 100;
 
 /// What a clip may consist of.
 #[derive(Clone)]
@@ -99,7 +99,7 @@ fn ends_last(before: Vec<Archived>) -> Option<Archived> {
 }
 
 /// The first millisecond after a fragment, by the producer's clock.
-fn end(fragment: &Archived) -> i64 {
+pub(crate) fn end(fragment: &Archived) -> i64 {
     fragment.producer_start + fragment.duration_ms
 }
 

@@ -16,6 +16,12 @@ use crate::verdict::found;
 
 const START: i64 = FIRST * 1000;
 
+/// A moment as receipts say it.
+fn said(moment: i64) -> String {
+    let moment = jiff::Timestamp::from_millisecond(moment).expect("a moment");
+    format!("{moment:.3}")
+}
+
 /// Bytes at the key of a request, and what was answered.
 struct Stage {
     worker: Worker,
@@ -63,10 +69,15 @@ impl Stage {
             .put_object(ask.bucket, &ask.key(), bytes, "video/mp4", &metadata)
             .expect("room");
         let fragments = (ask.end - ask.start) / 2000 + 1;
+        // A fragment that starts at the end of the range is in it.
+        let end = ask.end + if ask.boundary == Boundary::Exact { 0 } else { 2000 };
         let mut receipt = json!({
             "Status": "EXPORTED", "Coverage": "COMPLETE", "Gaps": [], "Doubts": [], "Fragments": fragments,
-            "FragmentsResent": 0, "FragmentsOverlapping": 0,
-            "Clips": [{"Key": ask.key(), "SizeBytes": object.size, "ETag": format!("\"{}\"", object.etag)}]
+            "FragmentsResent": 0, "FragmentsOverlapping": 0, "DoubledSeconds": 0.0, "GapCount": 0, "GapSeconds": 0.0,
+            "Clips": [{
+                "Key": ask.key(), "SizeBytes": object.size, "ETag": format!("\"{}\"", object.etag),
+                "StartTimestamp": said(ask.start), "EndTimestamp": said(end),
+            }]
         });
         change(&mut receipt);
         found(s3, ask)?.judge(self.worker.kvs(false), ask, false, Some(&receipt), false)
@@ -108,7 +119,7 @@ async fn media_that_is_missing_doubled_or_changed_is_found() {
 async fn a_receipt_that_is_not_of_the_object_is_found() {
     let stage = Stage::of("front-door", 20).await;
     let right = stage.clip("front-door", stage.ask.start, stage.ask.end);
-    let bends: [fn(&mut Value); 8] = [
+    let bends: [fn(&mut Value); 13] = [
         |receipt| receipt["Clips"][0]["SizeBytes"] = json!(1),
         |receipt| receipt["Clips"][0]["Key"] = json!("another.mp4"),
         |receipt| receipt["Clips"] = json!([]),
@@ -117,6 +128,11 @@ async fn a_receipt_that_is_not_of_the_object_is_found() {
         |receipt| receipt["FragmentsResent"] = json!(1),
         |receipt| receipt["Coverage"] = json!("PARTIAL"),
         |receipt| receipt["Gaps"] = json!([{"Place": "TAIL"}]),
+        |receipt| receipt["GapCount"] = json!(1),
+        |receipt| receipt["GapSeconds"] = json!(1.0),
+        |receipt| receipt["DoubledSeconds"] = json!(0.1),
+        |receipt| receipt["Clips"][0]["StartTimestamp"] = json!(said(START + 500)),
+        |receipt| receipt["Clips"][0]["EndTimestamp"] = json!(said(START + 20_000)),
     ];
     for (number, bend) in bends.into_iter().enumerate() {
         assert!(stage.says(&right, bend).is_err(), "{number}");
@@ -129,15 +145,25 @@ async fn a_gap_that_is_not_named_is_found() {
     let mut stage = Stage::of("stable", 60).await;
     stage.is_partial = true;
     let right = stage.clip("stable", stage.ask.start, stage.ask.end);
-    let of_twenty = |receipt: &mut Value| receipt["Fragments"] = json!(20);
+    let gap = (stage.ask.start + 40_000, stage.ask.end);
+    let of_twenty = |receipt: &mut Value| {
+        receipt["Fragments"] = json!(20);
+        receipt["Clips"][0]["EndTimestamp"] = json!(said(gap.0));
+    };
     let why = stage.says(&right, of_twenty).expect_err("a gap");
     assert!(why.contains("not the gaps"), "{why}");
-    let named = |receipt: &mut Value| {
+    let named = |receipt: &mut Value, (from, to): (i64, i64), seconds: f64| {
         of_twenty(receipt);
-        receipt["Gaps"] = json!([{"Place": "TAIL"}]);
+        receipt["Gaps"] = json!([{"Place": "TAIL", "StartTimestamp": said(from), "EndTimestamp": said(to)}]);
         receipt["Coverage"] = json!("PARTIAL");
+        (receipt["GapCount"], receipt["GapSeconds"]) = (json!(1), json!(seconds));
     };
-    assert_eq!(stage.says(&right, named), Ok(true));
+    assert_eq!(stage.says(&right, |receipt| named(receipt, gap, 20.0)), Ok(true));
+    let elsewhere = (gap.0 + 5000, gap.1);
+    let why = stage.says(&right, |receipt| named(receipt, elsewhere, 15.0));
+    assert!(why.expect_err("elsewhere").contains("is none of"));
+    let why = stage.says(&right, |receipt| named(receipt, gap, 15.0));
+    assert!(why.expect_err("another sum").contains("gaps of 15.0 s are told"));
     let why = stage.says_alone(&right, "COMPLETE").expect_err("a gap");
     assert!(why.contains("says Some(\"COMPLETE\")"), "{why}");
     assert_eq!(stage.says_alone(&right, "PARTIAL"), Ok(true));

@@ -11,6 +11,7 @@ use crate::clip::{Timing, is_made_of};
 use crate::stack::{BUCKETS, decodes};
 
 pub(crate) mod labels;
+mod moments;
 
 /// How long after its end a fragment of a live camera is archived at the latest.
 const ARCHIVED_AFTER_MS: i64 = 2000;
@@ -243,7 +244,7 @@ fn accounts_for(receipt: &Value, ask: &Ask, wanted: &Wanted) -> Result<(), Strin
             "not the {resent} copies and {overlapping} overlapping ones"
         ));
     }
-    Ok(())
+    moments::are_told(receipt, ask, wanted)
 }
 
 /// Whether the last of these fragments was archived after a delivery began.
