@@ -160,8 +160,16 @@ impl Plan {
     pub fn range(&self, window: &Range<usize>) -> Option<TimeRange> {
         let fragments = self.fragments.get(window.clone())?;
         let start = fragments.first()?.start_ms;
-        let end = fragments.last()?.start_ms.max(start.saturating_add(1));
-        TimeRange::from_milliseconds(start, end)
+        let end = fragments.last()?.start_ms;
+        if start < end {
+            return TimeRange::from_milliseconds(start, end);
+        }
+        // The two ends of a range differ: a moment has a millisecond more, behind it or before it.
+        let (before, after) = (start.saturating_sub(1), start.saturating_add(1));
+        match self.windows.is_free(after, window) || !self.windows.is_free(before, window) {
+            true => TimeRange::from_milliseconds(start, after),
+            false => TimeRange::from_milliseconds(before, start),
+        }
     }
 
     /// Listed bytes of the fragments of a run.

@@ -50,6 +50,15 @@ impl Windows {
         self.cut_within(OF_GET_CLIP, fragments, run)
     }
 
+    /// Whether nothing begins in a millisecond but fragments of a window and copies of them.
+    pub(super) fn is_free(&self, moment_ms: i64, window: &Range<usize>) -> bool {
+        let from = self.0.partition_point(|entry| entry.start_ms < moment_ms);
+        let mut begin = self.0[from..]
+            .iter()
+            .take_while(|entry| entry.start_ms == moment_ms);
+        begin.all(|entry| entry.owner.is_some_and(|owner| window.contains(&owner)))
+    }
+
     fn cut_within(&self, caps: Caps, fragments: &[Planned], run: Range<usize>) -> Vec<Range<usize>> {
         let mut windows = Vec::new();
         let mut start = run.start;
@@ -67,7 +76,7 @@ impl Windows {
         let mut seen = self.0.partition_point(|entry| entry.start_ms < first);
         let most = usize::try_from(caps.fragments).unwrap_or(usize::MAX);
         let reach = run_end.min(start.saturating_add(most));
-        // A range has two ends, which differ: that of a single fragment ends a millisecond later.
+        // A range has two ends, which differ: that of a single fragment has a millisecond more.
         let (mut bytes, mut last, mut latest) = (0u64, first, first.saturating_add(1));
         let (mut furthest, mut whole) = (start, None);
         'fragments: for (index, fragment) in fragments.iter().enumerate().take(reach).skip(start) {

@@ -221,3 +221,36 @@ fn scattered(mut state: u64) -> impl FnMut() -> u64 {
         state
     }
 }
+
+/// What a camera sends again has been rounded otherwise, as timecodes of a new session are, and is a millisecond later
+/// or earlier. What counts can be had without it.
+#[tokio::test]
+async fn what_was_sent_again_a_millisecond_off_is_no_hindrance() {
+    use crate::rig::{MS, Rig, TEN, covered};
+    use clip_export_local::footage::Footage;
+    use clip_export_local::kvs::{Reconnects, Stream};
+    for shift in [1, -1, 2] {
+        let camera = Stream::builder("funicular", Footage::h264_aac()).reconnects(
+            Reconnects::At(vec![(TEN + 30) * MS]),
+            6_000,
+            shift,
+        );
+        let rig = Rig::with_camera(camera).await;
+        let receipt = rig.receipt(&covered("funicular", 0, 59)).await;
+        assert_eq!(
+            receipt["FragmentsOverlapping"],
+            serde_json::json!(3),
+            "{shift} {receipt}"
+        );
+        assert_eq!(
+            receipt["Coverage"],
+            serde_json::json!("COMPLETE"),
+            "{shift} {receipt}"
+        );
+        assert_eq!(
+            receipt["Clips"][0]["Tracks"][0]["Samples"],
+            serde_json::json!(1500),
+            "{shift} {receipt}"
+        );
+    }
+}
