@@ -60,7 +60,13 @@ impl Joiner {
             timescale: video.timescale(),
         };
         let cut = match &self.exact {
-            Some(range) => clock.cut(&mut segments, range, started),
+            Some(range) => {
+                if self.state.edges.end.is_some() {
+                    // A fragment has lasted to the end of the range, and has shown all that later ones show of it.
+                    segments.clear();
+                }
+                clock.cut(&mut segments, range, started)
+            }
             None => Cut::default(),
         };
         let frame = state
@@ -263,8 +269,6 @@ impl State {
                 self.edges.sound_visible = Some(align.after(first.start, sound.edit.media_time)?);
             }
         }
-        // Of an earlier clip, whose clock ran ahead of this one's.
-        self.edges.end = None;
         self.report.end_ms = clock.wall_ms(last, cut.end.unwrap_or(last.end));
         Ok(())
     }
