@@ -19,8 +19,8 @@
 //! # Invariants
 //!
 //! - **Lossless.** Media bytes are never decoded, changed or reordered. A range that one `GetClip`
-//!   serves whole, without a gap or a pause of the sound, with `moov` first and not cut to the range (`EXACT`),
-//!   becomes an object that is byte for byte what it sent.
+//!   serves whole, without a gap, an overlap or a pause of the sound, with `moov` first and not cut to the range
+//!   (`EXACT`), becomes an object that is byte for byte what it sent.
 //! - **Nothing missing in silence.** Each answer is compared with the list of fragments
 //!   ([`plan::compare`]): what was cut off is asked for again, what is more or other than planned is
 //!   an error, and time of the range that no fragment shows is in the receipt.

@@ -135,9 +135,11 @@ impl Listed {
     }
 
     /// Whether one `GetClip` is the whole clip as it stands: a second window, playback that is cut to
-    /// the range, and a gap, which the service may write in two ways, make it a matter of joining.
+    /// the range, a gap, which the service may write in two ways, and an overlap, at which sound that is
+    /// heard until then meets other sound, make it a matter of joining.
     pub(super) fn needs_no_join(&self) -> bool {
         self.boundary != Boundary::Exact
+            && self.plan.doubled_ms == 0
             && self.windows(0).len() == 1
             && self
                 .plan
@@ -321,5 +323,21 @@ mod tests {
         assert!(!listed(10, &[], Boundary::Exact).needs_no_join());
         assert!(!listed(10, &[4], Boundary::Cover).needs_no_join());
         assert!(!listed(201, &[], Boundary::Cover).needs_no_join());
+    }
+
+    #[test]
+    fn fragments_that_overlap_are_joined() {
+        let fragments = [(0, 1440), (700, 1960)].map(|(producer_ms, length_ms)| Fragment {
+            number: producer_ms.to_string().into(),
+            producer_ms,
+            server_ms: producer_ms,
+            length_ms,
+            bytes: 1000,
+        });
+        let range = TimeRange::from_milliseconds(0, 2000).expect("a range");
+        let selector = FragmentSelectorType::ProducerTimestamp;
+        let plan = Plan::new(fragments.to_vec(), selector, &range, Boundary::Cover);
+        assert_eq!(plan.fragments().len(), 2);
+        assert!(!Listed::new(plan, Boundary::Cover).needs_no_join());
     }
 }

@@ -18,6 +18,7 @@ mod mix;
 mod placing;
 mod plan;
 mod segment;
+mod share;
 mod sound;
 mod stretch;
 
@@ -38,7 +39,8 @@ pub(in crate::mp4) use stretch::Stretch;
 pub struct FragmentStart {
     /// Its first video sample, in decode order from 0.
     pub sample: u32,
-    /// When that sample was, in milliseconds since 1970.
+    /// When that sample was, in milliseconds since 1970. One that the clip has later than this is one that overlaps those
+    /// before it.
     pub wall_ms: i64,
     /// Whether nothing is missing between it and the fragment before it, be that in the same clip or in the one before.
     pub continues: bool,

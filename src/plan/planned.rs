@@ -23,6 +23,8 @@ pub struct Plan {
     pub doubled_ms: i64,
     range: (i64, i64),
     selector: FragmentSelectorType,
+    /// Whether playback is cut to the range.
+    is_cut: bool,
     skew_ms: Option<i64>,
     measure: Measure,
 }
@@ -120,18 +122,21 @@ impl Plan {
             });
         }
         measure.mark(&mut fragments);
-        Self {
+        let mut plan = Self {
             gaps: gaps(&fragments, (start, end), &measure),
             skew_ms: middle(fragments.iter().map(|fragment| fragment.skew_ms)),
             windows: Windows::new(entries),
-            doubled_ms: doubled(&fragments, &measure),
+            doubled_ms: 0,
+            is_cut: boundary == Boundary::Exact,
             fragments,
             resent: left_out.resent.len(),
             overlapping: left_out.overlapping.len(),
             range: (start, end),
             selector,
             measure,
-        }
+        };
+        plan.doubled_ms = plan.doubled();
+        plan
     }
 
     /// Learns from the first answer how long a frame lasts, which the list does not say, and with it
@@ -140,7 +145,7 @@ impl Plan {
         self.measure = Measure::of_frame(frame_ms);
         self.measure.mark(&mut self.fragments);
         self.gaps = gaps(&self.fragments, self.range, &self.measure);
-        self.doubled_ms = doubled(&self.fragments, &self.measure);
+        self.doubled_ms = self.doubled();
     }
 
     /// The fragments that belong to the clip, in the order in which they play.
@@ -199,11 +204,26 @@ impl Plan {
     /// When the fragments end by the clock of the selector, in milliseconds since 1970.
     #[must_use]
     pub fn end_ms(&self) -> Option<i64> {
-        let end = |fragment: &Planned| {
-            let length = fragment.length_ms.saturating_add(self.measure.frame_ms);
-            self.wall_ms(fragment).saturating_add(length)
-        };
-        self.fragments.iter().map(end).max()
+        self.fragments.iter().map(|fragment| self.ends_ms(fragment)).max()
+    }
+
+    fn ends_ms(&self, fragment: &Planned) -> i64 {
+        let length = fragment.length_ms.saturating_add(self.measure.frame_ms);
+        self.wall_ms(fragment).saturating_add(length)
+    }
+
+    /// Milliseconds that fragments show again. Playback that is cut to the range ends in the first that lasts so long.
+    fn doubled(&self) -> i64 {
+        let (_, end) = self.range;
+        let (mut doubled, mut furthest) = (0i64, i64::MIN);
+        for fragment in &self.fragments {
+            doubled = doubled.saturating_add(self.measure.overlap(furthest, fragment));
+            furthest = furthest.max(fragment.listed_end_ms());
+            if self.is_cut && self.ends_ms(fragment) >= end {
+                break;
+            }
+        }
+        doubled
     }
 
     /// Until when footage of the range may still come, in milliseconds since 1970, if the plan lacks any: in
@@ -340,16 +360,6 @@ fn runs_at(
         }
         _ => at.saturating_add(measure.length(running)) > start,
     }
-}
-
-/// Milliseconds that fragments show again.
-fn doubled(fragments: &[Planned], measure: &Measure) -> i64 {
-    let (mut doubled, mut furthest) = (0i64, i64::MIN);
-    for fragment in fragments {
-        doubled = doubled.saturating_add(measure.overlap(furthest, fragment));
-        furthest = furthest.max(fragment.listed_end_ms());
-    }
-    doubled
 }
 
 fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> Vec<Gap> {

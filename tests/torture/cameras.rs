@@ -79,6 +79,13 @@ pub(crate) const CAMERAS: &[Camera] = &[
     camera("hen-house", "every other second", 2, 120),
     camera("harbour", "rewinds", 5, 900).around(600).bursts(),
     camera("ferry", "rewinds, shifted", 5, 900).around(600).bursts(),
+    camera("tram", "broken connections", 5, 900).around(600).bursts(),
+    camera("trolleybus", "broken connections, long remains", 3, 300)
+        .around(60)
+        .bursts(),
+    camera("cable-car", "broken connections, one grid", 2, 300)
+        .around(300)
+        .bursts(),
     camera("reception", "sound track comes and goes", 4, 300).around(600),
     camera("workshop", "codec changes", 4, 300).around(3600),
     camera("foundry", "codec changes, 4.5 Mbit/s", 6, 70).around(30),
@@ -103,7 +110,7 @@ const BULKY: u64 = 4_500_000;
 pub(crate) fn streams() -> Vec<Stream> {
     let clock = Footage::h264_aac;
     let bulky = || clock().bulky(BULKY).expect("a rate");
-    let builders: [StreamBuilder; 9] = [
+    let builders: [StreamBuilder; 11] = [
         Stream::builder("airfield", clock().bulky(8_000_000).expect("a rate")).fragment_ms(20_000),
         Stream::builder("hen-house", Footage::h264_half_second())
             .fragment_ms(1000)
@@ -111,6 +118,13 @@ pub(crate) fn streams() -> Vec<Stream> {
         Stream::builder("foundry", bulky())
             .then_footage(Footage::h265())
             .codec_changes(CodecChanges::Every(30_000)),
+        Stream::builder("trolleybus", clock())
+            .reconnects(Reconnects::Every(60_000), 6_000, 0)
+            .breaks_inside(1_480, 700)
+            .gaps(Gaps::Closed),
+        Stream::builder("cable-car", clock())
+            .reconnects(Reconnects::Every(300_000), 6_000, 0)
+            .breaks_inside(400, 0),
         Stream::builder("library", clock())
             .microphone_off((FIRST + 300) * 1000, (FIRST + 900) * 1000)
             .microphone_off((FIRST + 1500) * 1000 + 700, (FIRST + 1800) * 1000),

@@ -61,16 +61,16 @@ pub(crate) fn is_made_of(
         return Err("moov stands behind the media".to_owned());
     }
     let wanted = pictures(fragments, &sources, &loops_ms);
-    let mut why = String::new();
+    let mut why = Vec::new();
     // A loop shows the same pictures again, so there may be several places for them.
     for from in beginnings(&movie, &wanted, cut)? {
         let judged = plays(&movie, fragments, &sources, &wanted, from, ask, timing);
         match judged.and_then(|account| is_told(&movie, &account, ask, receipt)) {
             Ok(()) => return lasts(&movie, fragments, timing),
-            Err(error) => why = error,
+            Err(error) => why.push(error),
         }
     }
-    Err(why)
+    Err(why.join("; or: "))
 }
 
 /// That a movie which begins with picture `from` of the fragments presents all that it has to.

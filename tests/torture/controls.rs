@@ -1,12 +1,13 @@
 //! The judges before clips that are not what they should be: each has to find the fault.
 
+mod exact;
 mod labels;
 mod sounds;
 mod unlisted;
 
 use std::sync::Arc;
 
-use clip_export_local::kvs::Selector;
+use clip_export_local::kvs::{Archived, Selector};
 use serde_json::{Value, json};
 
 use crate::cameras::{CAMERAS, FIRST};
@@ -49,6 +50,23 @@ impl Stage {
         let kvs = self.worker.kvs(false);
         kvs.clip_bytes(name, Selector::ProducerTimestamp, start, end)
             .expect("a clip")
+    }
+
+    /// What arrived of the fragment in which the connection of `trolleybus` breaks in this minute, and the one inside of it
+    /// with which what is sent again goes on.
+    fn broken(&self, minute: i64) -> (Archived, Archived) {
+        let from = START + minute * 60_000;
+        let kvs = self.worker.kvs(false);
+        let archived = kvs.archived("trolleybus", Selector::ProducerTimestamp, from, from + 10_000);
+        let archived = archived.expect("a stream");
+        let broken = archived.iter().find(|fragment| fragment.duration_ms < 2000);
+        let broken = broken.expect("a short one").clone();
+        let inside = |fragment: &&Archived| {
+            let into = fragment.producer_start - broken.producer_start;
+            into > 0 && into < broken.duration_ms
+        };
+        let again = archived.iter().find(inside).expect("one that goes on");
+        (broken.clone(), again.clone())
     }
 
     /// What is said of such an object without a receipt, as after a kill.

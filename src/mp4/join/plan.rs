@@ -7,6 +7,7 @@ use super::exact::{Clock, Cut};
 use super::mix::Mix;
 use super::placing::{lay_out, picture_stretch};
 use super::segment::{Segment, split};
+use super::share::sound_of;
 use super::sound::{Divider, Kind, pieces};
 use super::stretch::Stretch;
 use super::{Joiner, Selection, State};
@@ -60,7 +61,13 @@ impl Joiner {
             timescale: video.timescale(),
         };
         let cut = match &self.exact {
-            Some(range) => clock.cut(&mut segments, range, started),
+            Some(range) => {
+                if self.state.edges.end.is_some() {
+                    // A fragment has lasted to the end of the range, and has shown all that later ones show of it.
+                    segments.clear();
+                }
+                clock.cut(&mut segments, range, started)
+            }
             None => Cut::default(),
         };
         let frame = state
@@ -263,8 +270,6 @@ impl State {
                 self.edges.sound_visible = Some(align.after(first.start, sound.edit.media_time)?);
             }
         }
-        // Of an earlier clip, whose clock ran ahead of this one's.
-        self.edges.end = None;
         self.report.end_ms = clock.wall_ms(last, cut.end.unwrap_or(last.end));
         Ok(())
     }
@@ -292,34 +297,18 @@ impl State {
         for (index, segment) in segments.iter().enumerate() {
             let mut heard = false;
             if let (Some((sound, align, divider, cursor)), Some(mix)) = (&mut sound, &mut mix) {
-                let frame = Seconds::of(mix.frame(), mix.rate());
-                let half = Seconds::of(mix.frame() / 2, mix.rate());
-                let from = match cut.start.filter(|_| index == 0) {
-                    // What the decoder needs to warm up, and what rounding may move.
-                    Some(start) => divider.heard_from(align.sound_at(start, frame)?),
-                    None if segment.samples.start == 0 => 0,
-                    None => divider.first_from(align.sound_at(segment.start, half)?),
+                let cut = Cut {
+                    start: cut.start.filter(|_| index == 0),
+                    end: cut.end.filter(|_| index + 1 == segments.len()),
                 };
-                let last = index + 1 == segments.len();
-                let until = match segments.get(index + 1) {
-                    Some(next) => divider.first_from(align.sound_at(next.start, half)?),
-                    None => match cut.end.filter(|_| last) {
-                        Some(end) => divider.first_from(align.sound_at(end, Seconds::ZERO.minus(frame)?)?),
-                        // What runs over the end of an answer that was cut short began in it, and the next one does not
-                        // have it; if it has, the mix leaves one of the two out.
-                        None if segment.samples.end < video.samples() => {
-                            divider.first_from(align.sound_at(segment.end, Seconds::ZERO)?)
-                        }
-                        None => divider.first_from(end_of_edit(sound, tables.movie_timescale())?),
-                    },
-                };
+                let Range {
+                    start: from,
+                    end: until,
+                } = sound_of(segment, tables, cut, align, divider, mix)?;
                 cursor.skip_to(from);
                 let hidden_until = sound.edit.media_time;
                 let mut at = cursor.clone();
-                for (number, piece) in pieces(sound, mix.kind(), cursor, until.max(from))?
-                    .into_iter()
-                    .enumerate()
-                {
+                for (number, piece) in pieces(sound, mix.kind(), cursor, until)?.into_iter().enumerate() {
                     let offset = align.after(segment.start, piece.at)?;
                     let target = self.at.plus(offset)?.round(mix.rate())?;
                     let hidden = match hidden_until.checked_sub(piece.at).filter(|ticks| {

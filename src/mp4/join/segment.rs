@@ -1,16 +1,21 @@
-//! The pictures of a clip, split where footage is missing.
+//! The pictures of a clip, split where footage is missing, and where fragments overlap.
 //!
-//! Inside a segment pictures keep their times to the tick. Between segments nothing is kept: each begins where the
-//! one before it ends, however the service wrote the gap.
+//! Inside a segment pictures keep their times to the tick. Over a gap nothing is kept: a segment begins where the
+//! one before it ends, however the service wrote the gap. Where a connection broke inside of a fragment and what is sent
+//! again overlaps it, pictures follow each other as they came, but the sound behind has another cadence.
 
 use std::ops::Range;
 
-use super::Selection;
+use super::{FragmentStart, Selection};
 use crate::mp4::error::Mp4Error;
 use crate::mp4::seconds::Seconds;
 use crate::mp4::tables::{Span, SpanCursor, TrackTables, median};
 
-/// Pictures that follow each other without a gap. Times are in ticks of the clip's video.
+/// How far from where the clock has it a fragment may begin in a clip, in milliseconds: both count in milliseconds, and a
+/// camera's clock may be read a moment late. Further off, the service has moved it behind what it overlaps.
+const MOVED_MS: i128 = 20;
+
+/// Pictures that follow each other without a gap or an overlap. Times are in ticks of the clip's video.
 #[derive(Debug, Clone)]
 pub(super) struct Segment<'a> {
     video: &'a TrackTables,
@@ -20,6 +25,9 @@ pub(super) struct Segment<'a> {
     pub(super) samples: Range<u32>,
     /// The fragments that begin in it, or before it if its beginning was cut off.
     pub(super) fragments: Range<usize>,
+    /// Composition times of the pictures before which other sound ends, and from which on there is other sound, if there is
+    /// any: where in the clip this run of fragments begins, and where the next one does.
+    pub(super) seams: [Option<i64>; 2],
     /// Whether nothing is missing before it.
     pub(super) continues: bool,
     /// Leading pictures that cannot be decoded: the samples behind the first.
@@ -52,32 +60,48 @@ pub(super) fn split<'a>(
             what: "the selected samples are none, do not rise or are more than it has",
         });
     }
-    let (mut segments, mut starts) = (Vec::new(), Vec::new());
+    let (mut begins, mut starts) = (Vec::new(), Vec::new());
     let mut cursor = video.spans();
-    let mut first = None;
-    for (index, fragment) in fragments.iter().enumerate() {
+    for fragment in fragments {
         cursor.skip_to(fragment.sample);
-        starts.extend(
-            cursor
-                .clone()
-                .next_before(fragment.sample + 1)
-                .map(|span| span.cts()),
-        );
-        let (from, at_first) = first.get_or_insert_with(|| (index, cursor.clone()));
-        let after = fragments.get(index + 1);
-        if after.is_some_and(|after| after.continues) {
-            continue;
-        }
+        let mut first = cursor.clone();
+        starts.extend(first.next_before(fragment.sample + 1).map(|span| span.cts()));
+        begins.push(cursor.clone());
+    }
+    let is_seam = |index: &usize| !fragments[*index].continues || is_moved(video, fragments, &starts, *index);
+    let mut seams: Vec<usize> = (1..fragments.len()).filter(is_seam).collect();
+    seams.push(fragments.len());
+    let (mut segments, mut from) = (Vec::new(), 0);
+    for until in seams {
+        let after = fragments.get(until);
         let end = after.map_or(selection.end, |after| after.sample);
-        let continues = fragments[*from].continues;
-        let segment = Segment::new(video, at_first.clone(), end, continues, after.is_some());
+        let first = &fragments[from];
+        let gap_follows = after.is_some_and(|after| !after.continues);
+        let segment = Segment::new(video, begins[from].clone(), end, first.continues, gap_follows);
         segments.push(Segment {
-            fragments: *from..index + 1,
+            fragments: from..until,
+            seams: [
+                starts.get(from).copied().filter(|_| first.sample > 0),
+                starts.get(until).copied(),
+            ],
             ..segment
         });
-        first = None;
+        from = until;
     }
     Ok((segments, starts))
+}
+
+/// Whether a fragment begins elsewhere in the clip than its clock and that of the fragment before it say.
+fn is_moved(video: &TrackTables, fragments: &[FragmentStart], starts: &[i64], index: usize) -> bool {
+    let (Some([before, this]), Some([from, to])) =
+        (fragments.get(index - 1..=index), starts.get(index - 1..=index))
+    else {
+        return false;
+    };
+    let timescale = i128::from(video.timescale());
+    let in_clip = (i128::from(*to) - i128::from(*from)) * 1000;
+    let by_clock = (i128::from(this.wall_ms) - i128::from(before.wall_ms)) * timescale;
+    (in_clip - by_clock).abs() > MOVED_MS * timescale
 }
 
 impl<'a> Segment<'a> {
@@ -95,6 +119,7 @@ impl<'a> Segment<'a> {
             cursor,
             samples,
             fragments: 0..0,
+            seams: [None; 2],
             continues,
             dropped: 0,
             last_delta: None,
@@ -236,6 +261,7 @@ impl<'a> Segment<'a> {
         );
         Self {
             fragments: self.fragments.clone(),
+            seams: self.seams,
             ..segment
         }
     }
@@ -258,6 +284,7 @@ impl<'a> Segment<'a> {
         let segment = Self::new(self.video, self.cursor.clone(), end, self.continues, false);
         Some(Self {
             fragments: self.fragments.clone(),
+            seams: self.seams,
             ..segment
         })
     }

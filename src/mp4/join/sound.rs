@@ -75,6 +75,13 @@ impl Kind {
             .map(|frame| (frame.len() as u64, Bytes::from(frame.repeat(REPEATS))))
     }
 
+    /// Whether a sample of `delta` ticks lasts as long as the `frame` that it decodes to, but for 1.5 ms.
+    fn is_steady(&self, frame: u32, delta: u32, timescale: u32) -> bool {
+        let (rate, timescale) = (i128::from(self.rate), i128::from(timescale));
+        let off = i128::from(delta) * rate - i128::from(frame) * timescale;
+        off.abs() * 2000 <= 3 * rate * timescale
+    }
+
     /// Ticks that the last sample before a gap lasts.
     pub(super) fn natural(&self, track: &TrackTables) -> i64 {
         match self.frame {
@@ -107,6 +114,7 @@ pub(super) struct Divider<'a> {
     /// The sample before.
     passed: Option<Span>,
     samples: u32,
+    timescale: u32,
 }
 
 impl<'a> Divider<'a> {
@@ -116,6 +124,7 @@ impl<'a> Divider<'a> {
             ahead: None,
             passed: None,
             samples: track.samples(),
+            timescale: track.timescale(),
         }
     }
 
@@ -137,6 +146,24 @@ impl<'a> Divider<'a> {
                 self.ahead = Some(span.part(early..span.count));
                 return span.first + early;
             }
+        }
+    }
+
+    /// The first sample behind a seam, at which sound may begin at `limit`, but pictures do at `start`: the first one at
+    /// `limit` or later, unless it keeps the cadence of what is before the seam and breaks it with what is behind. Limits
+    /// have to rise.
+    pub(super) fn behind_seam(&mut self, limit: i64, start: i64, kind: &Kind) -> u32 {
+        let first = self.first_from(limit);
+        let (Some(passed), Some(ahead), Some(frame)) = (self.passed, self.ahead, kind.frame) else {
+            return first;
+        };
+        let ends_a_run = ahead.dts < start
+            && kind.is_steady(frame, passed.delta, self.timescale)
+            && !kind.is_steady(frame, ahead.delta, self.timescale);
+        if ends_a_run && kind.unit.is_none() {
+            first.saturating_add(1)
+        } else {
+            first
         }
     }
 

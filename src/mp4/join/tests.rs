@@ -4,6 +4,7 @@ mod calls;
 mod exact;
 mod g711;
 mod odd;
+mod overlaps;
 mod rules;
 mod seams;
 

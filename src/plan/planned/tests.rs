@@ -308,6 +308,22 @@ fn what_plays_twice_is_counted() {
 }
 
 #[test]
+fn an_exact_range_that_ends_in_two_fragments_plays_nothing_twice() {
+    let mut fragments = camera(0, 2);
+    fragments.push(sent(3500, 90_000));
+    for (end, doubled) in [(3700, 0), (4000, 0), (4100, 500)] {
+        let mut plan = Plan::new(
+            fragments.clone(),
+            ProducerTimestamp,
+            &range(0, end),
+            Boundary::Exact,
+        );
+        plan.learn_frame(40);
+        assert_eq!((starts(&plan).len(), plan.doubled_ms), (3, doubled), "{end}");
+    }
+}
+
+#[test]
 fn the_first_answer_tells_how_long_a_frame_is() {
     // Fragments of 2 s with a second missing after each; or a camera of one picture a second.
     let fragments: Vec<Fragment> = (0..5).map(|i| fragment(i * 3000, 1960)).collect();

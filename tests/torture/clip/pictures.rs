@@ -24,6 +24,8 @@ pub(super) struct Placed {
     from: usize,
     /// When each begins, in milliseconds since the movie does.
     pub(super) fragments: Vec<f64>,
+    /// When the fragment begins that the movie begins with, if nothing that comes before it is in the movie.
+    pub(super) starts_with: Option<f64>,
 }
 
 /// All pictures of fragments, in the order in which they are decoded.
@@ -130,9 +132,11 @@ pub(super) fn place(
         let follows = begins[fragment - 1].map(|before| before + lasts(fragment - 1));
         begins[fragment] = begins[fragment].or(follows);
     }
+    let starts_with = begins[first].filter(|_| wanted[from].start == 0.0);
     Ok(Placed {
         from,
         fragments: begins.into_iter().flatten().collect(),
+        starts_with,
     })
 }
 
@@ -176,15 +180,22 @@ pub(super) fn presented(
     Ok(())
 }
 
-/// Whether a picture has to be presented, and whether it may be, where a range is cut to its moments.
+/// Whether a picture has to be presented, and whether it may be, where a range is cut to its moments: in what plays one
+/// after the other, the first fragment that lasts to the end of the range is the last one.
 fn due(picture: &Picture<'_>, fragments: &[Archived], ask: &Ask) -> (bool, bool) {
     let (start, end) = (ask.start as f64, ask.end as f64);
-    let begin = fragments[picture.fragment].producer_start + late_ms(fragments, ask);
-    let (from, to) = (begin as f64 + picture.start, begin as f64 + picture.end);
+    let late = late_ms(fragments, ask);
+    let begin = |fragment: &Archived| (fragment.producer_start + late) as f64;
+    let this = begin(&fragments[picture.fragment]);
+    let (from, to) = (this + picture.start, this + picture.end);
+    let until = fragments[..picture.fragment]
+        .iter()
+        .map(|before| begin(before) + before.duration_ms as f64);
+    let until = until.fold(f64::NEG_INFINITY, f64::max);
     // A millisecond, which is all that Kinesis Video Streams counts in, may be rounded to either side.
     (
-        to > start + ROUNDED_MS && from < end - ROUNDED_MS,
-        to > start - ROUNDED_MS && from < end + ROUNDED_MS,
+        to > start + ROUNDED_MS && from < end - ROUNDED_MS && until < end - ROUNDED_MS,
+        to > start - ROUNDED_MS && from < end + ROUNDED_MS && until < end + ROUNDED_MS,
     )
 }
 

@@ -127,7 +127,17 @@ pub(super) fn account(
     {
         return Err("silence was put in behind the last picture".to_owned());
     }
-    account.left_out = left_out(&runs, &found, &track, cut.then_some(&movie.shown))?;
+    let last = movie
+        .pictures
+        .iter()
+        .map(|picture| picture.end)
+        .fold(0.0, f64::max);
+    let mut shown = movie.shown.start..movie.shown.end.min(last);
+    if let Some(begin) = placed.starts_with {
+        // The sound that a fragment begins with is the first that begins in it; what reaches into it is that of the one before.
+        shown.start = shown.start.max(begin + unit_ms - 2.0 * ROUNDED_MS);
+    }
+    account.left_out = left_out(&runs, &found, &track, cut.then_some(&shown))?;
     Ok(account)
 }
 

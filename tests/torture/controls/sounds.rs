@@ -86,6 +86,26 @@ async fn sound_that_is_late_is_found() {
     stage.objects(&bent, "ms later than its picture");
 }
 
+/// Where a connection broke, what follows begins before the sound of what had arrived has ended: as `GetClip` sends it, a
+/// player that plays one sound after the other has the rest of them late.
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_that_runs_into_what_follows_is_found() {
+    let mut stage = Stage::of("trolleybus", 1).await;
+    stage.ask.boundary = Boundary::Fragment;
+    let two = |receipt: &mut Value| receipt["Fragments"] = json!(2);
+    let mut found = 0;
+    for minute in 0..5 {
+        let (broken, again) = stage.broken(minute);
+        (stage.ask.start, stage.ask.end) = (broken.producer_start, again.producer_start);
+        let sent = stage.clip("trolleybus", stage.ask.start, stage.ask.end);
+        if let Err(why) = stage.says(&sent, two) {
+            assert!(why.contains("ms less than it is"), "{why}");
+            found += 1;
+        }
+    }
+    assert!(found > 1, "{found} of 5");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_that_is_hidden_is_found() {
     let mut stage = Stage::of("corridor", 20).await;

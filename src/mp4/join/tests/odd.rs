@@ -126,29 +126,6 @@ fn the_entry_of_a_joined_track_refers_to_the_one_data_reference() {
 }
 
 #[test]
-fn an_end_that_a_later_clip_passes_is_not_the_end() {
-    // The clocks of fragments overlap: the second clip's only fragment lies in the first's, as the camera's clock went back.
-    let (mut joiner, mut payload) = (Joiner::new(Some(0..600)), Vec::new());
-    for (name, pictures, wall_ms) in [(1, 16, 0), (2, 8, 200)] {
-        let file = clip(name, pictures, None).file();
-        let tables = read(&file);
-        let starts = [FragmentStart {
-            sample: 0,
-            wall_ms,
-            continues: true,
-        }];
-        add(&mut joiner, &file, &starts, &mut payload, &[usize::MAX]);
-        let _ = tables;
-    }
-    let file = finish(joiner, &payload);
-    let end = file.tables.video().edit.duration.expect("an edit");
-    assert_eq!(
-        i64::try_from(end).expect("small") * 1000,
-        file.tables.video_end_us()
-    );
-}
-
-#[test]
 fn a_last_picture_without_a_duration_lasts_as_long_as_the_others() {
     let mut first = clip(1, 8, aac(5));
     first.video[7].delta = 0;
