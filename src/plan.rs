@@ -11,6 +11,7 @@
 //! that the request selects unless a name says which.
 
 mod arrival;
+mod counting;
 mod doubt;
 mod edge;
 mod fragment;
@@ -137,6 +138,18 @@ impl Boundary {
             start: earlier.unwrap_or(range.start),
             end: range.end,
         }
+    }
+
+    /// The range to ask `GetClip` for where there is no list: of a fragment that starts at its end, playback that is cut to
+    /// the range shows nothing.
+    #[must_use]
+    pub fn unlisted(self, range: &TimeRange) -> TimeRange {
+        let (start, end) = range.milliseconds();
+        let shorter = match self {
+            Self::Exact => TimeRange::from_milliseconds(start, end.saturating_sub(1)),
+            Self::Cover | Self::Fragment => None,
+        };
+        shorter.unwrap_or(*range)
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) async fn fetch(
     backoff: &mut Backoff,
     makings: &mut Vec<Making>,
 ) -> Result<(), Halt> {
-    let fetching = job.archive.get_clip(&job.request.range, None, backoff);
+    let range = job.request.boundary.unlisted(&job.request.range);
+    let fetching = job.archive.get_clip(&range, None, backoff);
     let clip = job
         .tally
         .timed(Stage::Fetch, fetching)

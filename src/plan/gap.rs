@@ -78,7 +78,7 @@ impl Gap {
 /// `ListFragments` gives a length that leaves out the last frame, so that even between fragments
 /// without a gap there is a slack of one frame. How long a frame is it does not say: at first one of the
 /// least slacks is taken for it, and the first answer of `GetClip` tells.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Measure {
     /// What a listed length leaves out.
     pub(super) frame_ms: i64,
@@ -87,11 +87,16 @@ pub(super) struct Measure {
 }
 
 impl Measure {
-    /// Learns from fragments in the order of their producer timestamps.
-    pub(super) fn of(fragments: &[Fragment]) -> Self {
-        let slacks = fragments.windows(2).map(|pair| {
-            let apart = pair[1].producer_ms.saturating_sub(pair[0].producer_ms);
-            (apart.saturating_sub(pair[0].length_ms), pair[0].length_ms)
+    /// Learns from fragments in any order.
+    pub(super) fn of<'a>(fragments: impl IntoIterator<Item = &'a Fragment>) -> Self {
+        let times = fragments.into_iter();
+        let mut times: Vec<(i64, i64)> = times
+            .map(|fragment| (fragment.producer_ms, fragment.length_ms))
+            .collect();
+        times.sort_unstable();
+        let slacks = times.windows(2).map(|pair| {
+            let ((start, length), (next, _)) = (pair[0], pair[1]);
+            (slack(start, length, next), length)
         });
         // A frame is not longer than the fragment that it ends.
         let mut slacks: Vec<i64> = slacks

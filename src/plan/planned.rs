@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use super::counting::Counting;
 use super::edge::{middle, settled_ms};
 use super::gap::Measure;
-use super::resent::{LeftOut, oldest_of_each};
 use super::window::{Entry, Windows};
-use super::{Boundary, Fragment, FragmentSelectorType, Gap, MAX_FRAGMENT_SECONDS, TimeRange, Where};
+use super::{Boundary, Fragment, FragmentSelectorType, Gap, TimeRange, Where};
 
 /// What belongs to a clip, and how to fetch it.
 #[derive(Debug)]
@@ -79,6 +79,7 @@ impl Plan {
             left_out,
             earlier,
             others,
+            measure,
         } = match boundary {
             Boundary::Fragment => Counting::of(
                 listed
@@ -88,7 +89,6 @@ impl Plan {
             ),
             Boundary::Cover | Boundary::Exact => Counting::with_running(listed, start, selector),
         };
-        let measure = Measure::of(&kept);
 
         let mut entries: Vec<Entry> = Vec::with_capacity(kept.len());
         let kept_at = |fragment: &Fragment| {
@@ -249,119 +249,6 @@ impl Plan {
     }
 }
 
-/// Which fragments count.
-#[derive(Debug, Default)]
-struct Counting {
-    /// Those of the clip, in the order in which they play.
-    kept: Vec<Fragment>,
-    /// Those of the range that are left out.
-    left_out: LeftOut,
-    /// Those from before the range that are left out.
-    earlier: LeftOut,
-    /// Those from before the range that count, and of which the clip needs nothing.
-    others: Vec<Fragment>,
-}
-
-impl Counting {
-    /// Of fragments that all begin in the range.
-    fn of(inside: Vec<Fragment>) -> Self {
-        let (kept, left_out) = oldest_of_each(inside);
-        Self {
-            kept,
-            left_out,
-            ..Self::default()
-        }
-    }
-
-    /// Of those in the range, and of those before it the one that runs at its start, if there is one: of those that count
-    /// the one that ends last, which shows all of the range that the others show.
-    fn with_running(listed: Vec<Fragment>, start: i64, selector: FragmentSelectorType) -> Self {
-        let is_before = |fragment: &Fragment| fragment.start_ms(selector) < start;
-        let (mut all, mut this) = (listed, Self::default());
-        if selector == FragmentSelectorType::ServerTimestamp {
-            // What came in the range is of it, though what came before has shown it already; but for the running one.
-            let (before, inside) = all.into_iter().partition(is_before);
-            (this.others, this.earlier) = oldest_of_each(before);
-            all = inside;
-            all.extend(last_to_end(&this.others).map(|place| this.others.remove(place)));
-        }
-        let (mut kept, left_out) = oldest_of_each(all);
-        let sides = [
-            (
-                left_out.resent,
-                &mut this.earlier.resent,
-                &mut this.left_out.resent,
-            ),
-            (
-                left_out.overlapping,
-                &mut this.earlier.overlapping,
-                &mut this.left_out.overlapping,
-            ),
-        ];
-        for (fragments, before, inside) in sides {
-            for fragment in fragments {
-                if is_before(&fragment) {
-                    before.push(fragment)
-                } else {
-                    inside.push(fragment)
-                }
-            }
-        }
-
-        let mut before: Vec<Fragment> = kept.extract_if(.., |fragment| is_before(fragment)).collect();
-        let Some(running) = last_to_end(&before) else {
-            this.kept = kept;
-            return this;
-        };
-        let running = before.remove(running);
-        this.others.extend(before);
-        // By the server's clock copies of what came before it may lie in the range, and play first.
-        let place = kept.partition_point(|fragment| fragment.producer_ms < running.producer_ms);
-        kept.insert(place, running);
-        this.kept = kept;
-        let (running, next) = (&this.kept[place], this.kept.get(place.saturating_add(1)));
-        if runs_at(start, running, next, &Measure::of(&this.kept), selector) {
-            return this;
-        }
-        this.others.push(this.kept.remove(place));
-        if !this.left_out.is_empty() {
-            // What was left out for its sake may count without it.
-            this.kept.append(&mut this.left_out.resent);
-            this.kept.append(&mut this.left_out.overlapping);
-            (this.kept, this.left_out) = oldest_of_each(this.kept);
-        }
-        this
-    }
-}
-
-/// Which of some fragments in the order in which they play ends last; of several the last.
-fn last_to_end(fragments: &[Fragment]) -> Option<usize> {
-    let ends = fragments.iter().enumerate();
-    let ends = ends.map(|(place, fragment)| (fragment.listed_end_ms(), place));
-    ends.max().map(|(_, place)| place)
-}
-
-/// Whether the running fragment before the range shows some of it that `next` does not.
-fn runs_at(
-    start: i64,
-    running: &Fragment,
-    next: Option<&Fragment>,
-    measure: &Measure,
-    selector: FragmentSelectorType,
-) -> bool {
-    let at = running.start_ms(selector);
-    match next {
-        Some(next) if next.start_ms(selector) == start => {
-            measure.is_gap(running.listed_end_ms().saturating_sub(next.listed_end_ms()))
-        }
-        Some(next) if measure.continues(running, next) => {
-            // By the server's clock it is the time of arrival that has to be near.
-            start.saturating_sub(at) <= MAX_FRAGMENT_SECONDS.saturating_mul(1000)
-        }
-        _ => at.saturating_add(measure.length(running)) > start,
-    }
-}
-
 fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let listed_end = |fragment: &Planned| {
@@ -386,11 +273,10 @@ fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> V
                 .producer_ms
                 .saturating_sub(furthest)
                 .saturating_sub(measure.frame_ms);
-            gaps.extend(Gap::new(
-                Where::Inside,
-                next.start_ms.saturating_sub(missing),
-                next.start_ms,
-            ));
+            let from = next.start_ms.saturating_sub(missing);
+            // What came in a burst came sooner after what is before it than it was filmed.
+            let told = gaps.last().map_or(from, |last: &Gap| last.end_ms);
+            gaps.extend(Gap::new(Where::Inside, from.max(told), next.start_ms));
         }
         furthest = furthest.max(next.listed_end_ms());
     }

@@ -148,3 +148,19 @@ async fn services_that_do_not_answer() {
     let rig = Rig::with("AWS_ENDPOINT_URL_S3", nowhere).await;
     rig.fails(&event("front-door", 10), "ServiceUnavailable").await;
 }
+
+/// `stable` sends 40 s of every two minutes. The range is a pause of it, up to the very moment at which the next fragment
+/// begins, of which `EXACT` shows nothing.
+#[tokio::test]
+async fn a_pause_cut_to_its_end_holds_nothing() {
+    let rig = crate::rig::Rig::start().await;
+    let (start, end) = ((crate::rig::TEN + 60) as f64, (crate::rig::TEN + 120) as f64);
+    for (selector, camera) in [
+        ("PRODUCER_TIMESTAMP", "stable"),
+        ("SERVER_TIMESTAMP", "stable"),
+        ("PRODUCER_TIMESTAMP", "barn"),
+    ] {
+        let wanted = crate::rig::asked(camera, selector, start, end, "EXACT");
+        rig.fails(&wanted, "NoFragments").await;
+    }
+}

@@ -105,7 +105,11 @@ pub(crate) fn end(fragment: &Archived) -> i64 {
 
 /// What one `GetClip` of the range gives: all that a function has which may not list.
 pub(crate) fn unlisted(kvs: &Server, ask: &Ask) -> Vec<Archived> {
-    let mut fragments = oldest_of_equals(archived(kvs, ask, ask.start, ask.end));
+    let last = match ask.boundary {
+        Boundary::Exact => (ask.end - 1).max(ask.start + 1),
+        Boundary::Cover | Boundary::Fragment => ask.end,
+    };
+    let mut fragments = oldest_of_equals(archived(kvs, ask, ask.start, last));
     let mut left = CLIP_BYTES;
     fragments.truncate(CLIP_FRAGMENTS);
     let fits = |fragment: &Archived| {
