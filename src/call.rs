@@ -2,19 +2,21 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-type Source = Box<dyn Error + Send + Sync>;
+/// Shared, as exports side by side may wait for one call.
+type Source = Arc<dyn Error + Send + Sync>;
 
 /// Longest text of a service that is repeated, in characters.
 const SHOWN: usize = 400;
 
 /// A call that did not do what it was to do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum CallError {
     /// The service answered with an error.
     Refused {
@@ -77,7 +79,7 @@ impl CallError {
         if unsent {
             return Self::NotSent {
                 operation,
-                source: Box::new(error),
+                source: Arc::new(error),
             };
         }
         let response = match error.raw_response() {
@@ -93,7 +95,7 @@ impl CallError {
             _ => {
                 return Self::NoAnswer {
                     operation,
-                    source: Box::new(error),
+                    source: Arc::new(error),
                 };
             }
         };

@@ -87,7 +87,7 @@ fn attribute(text: &str) -> Result<MessageAttributeValue, CallError> {
         .build()
         .map_err(|error| CallError::NotSent {
             operation: "SendMessage",
-            source: Box::new(error),
+            source: std::sync::Arc::new(error),
         })
 }
 

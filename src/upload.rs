@@ -227,7 +227,7 @@ impl Reading {
         let broken = |source: Box<dyn std::error::Error + Send + Sync>| {
             UploadError::Call(CallError::NoAnswer {
                 operation: "GetObject",
-                source,
+                source: source.into(),
             })
         };
         match next {

@@ -1,6 +1,7 @@
 //! Where a stream's data is: one endpoint for each API.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_kinesisvideo::types::ApiName;
@@ -26,8 +27,16 @@ impl Api {
 }
 
 /// An endpoint, once it is known. Who asks for it holds it: exports side by side that all need it make one
-/// call, of the five a second that a stream has.
-type Cell = Arc<tokio::sync::Mutex<Option<String>>>;
+/// call, of the five a second that a stream has, and where that fails all of them have failed.
+type Cell = Arc<Asked>;
+
+#[derive(Debug, Default)]
+struct Asked {
+    /// How many calls have failed.
+    failures: AtomicU64,
+    /// What the last call gave, if there was one.
+    known: tokio::sync::Mutex<Option<Result<String, CallError>>>,
+}
 
 /// The endpoints of the streams that were asked for lately.
 #[derive(Debug, Default)]
@@ -58,9 +67,15 @@ impl Endpoints {
 impl Kvs {
     pub(super) async fn data_endpoint(&self, stream: &Stream, api: Api) -> Result<String, FetchError> {
         let cell = self.endpoints.cell(stream, api);
-        let mut known = cell.lock().await;
-        if let Some(endpoint) = &*known {
-            return Ok(endpoint.clone());
+        let failures = cell.failures.load(Ordering::SeqCst);
+        let mut known = cell.known.lock().await;
+        match &*known {
+            Some(Ok(endpoint)) => return Ok(endpoint.clone()),
+            // Of a call that was waited for.
+            Some(Err(error)) if cell.failures.load(Ordering::SeqCst) > failures => {
+                return Err(FetchError::Call(error.clone()));
+            }
+            _ => {}
         }
         let (name, arn) = name_or_arn(stream);
         let output = self
@@ -71,13 +86,22 @@ impl Kvs {
             .api_name(api.name())
             .send()
             .await
-            .map_err(|error| FetchError::Call(CallError::of("GetDataEndpoint", error)))?;
+            .map_err(|error| CallError::of("GetDataEndpoint", error));
+        let output = match output {
+            Ok(output) => output,
+            Err(error) => {
+                cell.failures.fetch_add(1, Ordering::SeqCst);
+                *known = Some(Err(error.clone()));
+                return Err(FetchError::Call(error));
+            }
+        };
         // Each request carries the session's token.
         let is_safe = |endpoint: &String| self.plain || endpoint.starts_with("https://");
         let endpoint = output.data_endpoint.filter(is_safe);
         let endpoint = endpoint.ok_or(FetchError::NoEndpoint)?;
         tracing::info!(endpoint, ?api, "data endpoint");
-        Ok(known.insert(endpoint).clone())
+        *known = Some(Ok(endpoint.clone()));
+        Ok(endpoint)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::call::CallError;
 
@@ -44,7 +45,7 @@ impl FetchError {
     pub(super) fn unbuildable(operation: &'static str, error: impl Error + Send + Sync + 'static) -> Self {
         Self::Call(CallError::NotSent {
             operation,
-            source: Box::new(error),
+            source: Arc::new(error),
         })
     }
 

@@ -266,7 +266,7 @@ mod tests {
             let (mut resent, mut overlapping) = (0, 0);
             for (number, fragment) in by_age.iter().enumerate() {
                 let shows = |other: &Fragment, ms: i64| (other.producer_ms..end(other)).contains(&ms);
-                let shown = (fragment.producer_ms..end(&fragment))
+                let shown = (fragment.producer_ms..end(fragment))
                     .filter(|ms| counting.iter().any(|other| shows(other, *ms)))
                     .count();
                 if by_age[..number].iter().any(|older| older.producer_ms == fragment.producer_ms) {

@@ -284,3 +284,24 @@ async fn side_by_side_they_read_a_stream_no_faster_than_one() {
     assert_eq!(rig.kvs.calls("GetClip"), 6);
     assert_eq!(rig.kvs.calls("GetDataEndpoint"), 2, "one for each API");
 }
+
+/// Where the service does not say where a stream's data is, messages about that stream wait for it together: each for as
+/// long as one alone would, and not one after the other.
+#[tokio::test]
+async fn messages_of_one_stream_wait_for_its_endpoint_together() {
+    let rig = Setup::default()
+        .with("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
+        .with("CLIP_STALL_SECONDS", "1")
+        .with("CLIP_RETRIES", "0")
+        .start()
+        .await;
+    let stall = Fault::Stall { after: 0 };
+    rig.kvs_fault("GetDataEndpoint", When::Every, stall);
+    let bodies: Vec<String> = (0..10)
+        .map(|number| event_from("front-door", TEN + number * 60, 20).to_string())
+        .collect();
+    let begun = std::time::Instant::now();
+    let (label, _) = rig.error(&batch("clips", &bodies)).await;
+    assert_eq!(label, "ServiceUnavailable");
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}

@@ -231,3 +231,39 @@ async fn an_exact_range_across_it_is_cut_to_the_picture() {
         }
     }
 }
+
+/// The fragment of two pictures plays last, and the one before it lasts for a second longer: the clip ends with that.
+#[tokio::test]
+async fn a_clip_ends_when_the_last_of_its_pictures_does() {
+    for from in [590.0, 100.0] {
+        let rig = cable_car(Gaps::Stretched).await;
+        let event = event("PRODUCER_TIMESTAMP", from, 600.06, "COVER");
+        let receipt = rig.receipt(&event).await;
+        assert_eq!(receipt["Gaps"], json!([]), "{receipt}");
+        assert_eq!(
+            receipt["Clips"][0]["EndTimestamp"],
+            json!("2026-11-20T10:10:01.100Z"),
+            "{from} {receipt}"
+        );
+    }
+}
+
+/// The range ends while the fragment of 10:09:58 still shows it. That of 10:09:59.100 begins in it too, and nothing of it is
+/// in the object: nothing plays twice, and it is not counted.
+#[tokio::test]
+async fn an_exact_receipt_counts_what_is_in_the_object() {
+    let rig = cable_car(Gaps::Stretched).await;
+    let receipt = rig
+        .receipt(&event("PRODUCER_TIMESTAMP", 590.0, 599.5, "EXACT"))
+        .await;
+    let file = rig.only_object().path;
+    let got = media(&file, Pictures::Coded).pictures.len();
+    // Whole fragments of 50 pictures, and what of the last one is shown.
+    let fragments = got.div_ceil(50);
+    let told = &receipt["Clips"][0];
+    assert_eq!(
+        (&told["Fragments"], &receipt["DoubledSeconds"]),
+        (&json!(fragments), &json!(0.0)),
+        "{got} pictures: {receipt}"
+    );
+}

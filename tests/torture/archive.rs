@@ -37,7 +37,7 @@ impl Wanted {
     }
 }
 
-fn at(ask: &Ask, fragment: &Archived) -> i64 {
+pub(crate) fn at(ask: &Ask, fragment: &Archived) -> i64 {
     match ask.selector {
         Selector::ProducerTimestamp => fragment.producer_start,
         Selector::ServerTimestamp => fragment.server_start,

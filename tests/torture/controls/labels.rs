@@ -145,3 +145,36 @@ async fn a_label_about_what_there_is_has_to_be_true() {
     taken.ask.before = Before::Foreign;
     says(&taken, "DestinationExists", &[], 30).expect("an object in the way");
 }
+
+/// What has a label of its own is no defect and no refusal of an object.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_is_known_explains_its_own_label_alone() {
+    let stage = Stage::of("front-door", 20).await;
+    let world = World {
+        kvs: stage.worker.kvs(false),
+        ask: &stage.ask,
+        made: false,
+        live: false,
+        message: "",
+    };
+    let denied = [fault(Service::S3, "PutObject", refusal(403, "AccessDenied"))];
+    let slowed = [fault(Service::S3, "PutObject", refusal(503, "SlowDown"))];
+    let throttled = [fault(
+        Service::Kvs,
+        "GetClip",
+        refusal(400, "ClientLimitExceededException"),
+    )];
+    let mut lies = Vec::new();
+    for (label, played) in [
+        ("Internal", &denied),
+        ("UploadFailed", &denied),
+        ("UploadFailed", &slowed),
+        ("Internal", &slowed),
+        ("Internal", &throttled),
+    ] {
+        if explained(label, &world, &met(played, 30)).is_ok() {
+            lies.push((label, &played[0].fault));
+        }
+    }
+    assert!(lies.is_empty(), "{lies:?}");
+}

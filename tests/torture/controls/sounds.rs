@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{START, Stage, bend};
+use super::{START, Stage, bend, said};
 use crate::case::Boundary;
 
 /// When a camera has its microphone off that shows the same as `front-door`.
@@ -92,12 +92,17 @@ async fn sound_that_is_late_is_found() {
 async fn sound_that_runs_into_what_follows_is_found() {
     let mut stage = Stage::of("trolleybus", 1).await;
     stage.ask.boundary = Boundary::Fragment;
-    let two = |receipt: &mut Value| receipt["Fragments"] = json!(2);
     let mut found = 0;
     for minute in 0..5 {
         let (broken, again) = stage.broken(minute);
         (stage.ask.start, stage.ask.end) = (broken.producer_start, again.producer_start);
         let sent = stage.clip("trolleybus", stage.ask.start, stage.ask.end);
+        let two = |receipt: &mut Value| {
+            receipt["Fragments"] = json!(2);
+            let doubled = broken.producer_start + broken.duration_ms - again.producer_start;
+            receipt["DoubledSeconds"] = json!(doubled as f64 / 1000.0);
+            receipt["Clips"][0]["EndTimestamp"] = json!(said(again.producer_start + again.duration_ms));
+        };
         if let Err(why) = stage.says(&sent, two) {
             assert!(why.contains("ms less than it is"), "{why}");
             found += 1;

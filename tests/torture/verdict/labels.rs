@@ -121,10 +121,13 @@ fn causes(played: &Played, label: &str) -> bool {
         "Throttled" => {
             of_aws
                 && (*fault == Fault::Throttle
-                    || matches!(code, "ConnectionLimitExceededException" | "SlowDown"))
+                    || matches!(
+                        code,
+                        "ConnectionLimitExceededException" | "ClientLimitExceededException" | "SlowDown"
+                    ))
         }
         "ClipDamaged" => operation == "GetClip" && is_broken,
-        "UploadFailed" => *service == Service::S3 && status >= 400,
+        "UploadFailed" => *service == Service::S3 && status >= 400 && !has_its_own(played),
         "ServiceUnavailable" => {
             of_aws
                 && (is_broken
@@ -137,10 +140,23 @@ fn causes(played: &Played, label: &str) -> bool {
         // What went wrong had to be tried again.
         "DeadlineTooClose" => true,
         // A refusal that nobody has seen before, or of which the end with its code is missing.
-        "Internal" => matches!(
-            fault,
-            Fault::Error { .. } | Fault::Garbage | Fault::EndEarly { .. }
-        ),
+        "Internal" => match fault {
+            Fault::Garbage | Fault::EndEarly { .. } => true,
+            Fault::Error { .. } => !of_aws || !has_its_own(played),
+            _ => false,
+        },
         _ => false,
     }
+}
+
+/// Whether a refusal has a label that says what it means.
+fn has_its_own(played: &Played) -> bool {
+    [
+        "AccessDenied",
+        "Throttled",
+        "ServiceUnavailable",
+        "UnsupportedMedia",
+    ]
+    .into_iter()
+    .any(|label| causes(played, label))
 }

@@ -6,7 +6,7 @@ use clip_export_local::kvs::{Archived, Selector};
 use serde_json::Value;
 
 use super::is_in_bursts;
-use crate::archive::{JITTER_MS, Wanted, end};
+use crate::archive::{JITTER_MS, Wanted, at, end};
 use crate::case::{Ask, Boundary};
 
 /// What a moment may be off by, in milliseconds: a picture, of which a list tells no length.
@@ -28,8 +28,8 @@ pub(super) fn are_told(receipt: &Value, ask: &Ask, wanted: &Wanted) -> Result<()
         }
     }
     if !is_in_bursts(ask) {
-        doubled(receipt, wanted)?;
-        gaps(receipt, wanted)?;
+        doubled(receipt, ask, wanted)?;
+        gaps(receipt, ask, wanted)?;
     }
     Ok(())
 }
@@ -59,13 +59,22 @@ fn shown(ask: &Ask, fragments: &[Archived]) -> Option<(RangeInclusive<i64>, Rang
 }
 
 /// Each gap that is told is one of the archive's, and their sum is theirs.
-fn gaps(receipt: &Value, wanted: &Wanted) -> Result<(), String> {
+fn gaps(receipt: &Value, ask: &Ask, wanted: &Wanted) -> Result<(), String> {
     let told = receipt["Gaps"].as_array().map_or(&[][..], Vec::as_slice);
     let mut sum = 0.0;
     for gap in told {
         let (from, to) = (moment(&gap["StartTimestamp"])?, moment(&gap["EndTimestamp"])?);
         let near = |a: i64, b: i64| (a - b).abs() <= PICTURE_MS;
-        if !wanted.gaps.iter().any(|gap| near(gap.0, from) && near(gap.1, to)) {
+        let is_right = wanted.gaps.iter().any(|right| {
+            // One at an end of the range is named after that end.
+            let place = match (right.0 <= ask.start, right.1 >= ask.end) {
+                (true, _) => "HEAD",
+                (false, true) => "TAIL",
+                (false, false) => "INSIDE",
+            };
+            near(right.0, from) && near(right.1, to) && gap["Place"] == place
+        });
+        if !is_right {
             return Err(format!("{gap} is none of {:?}", wanted.gaps));
         }
         sum += (to - from) as f64;
@@ -79,10 +88,10 @@ fn gaps(receipt: &Value, wanted: &Wanted) -> Result<(), String> {
 }
 
 /// The time that plays twice is what fragments show again that ones before them have shown.
-fn doubled(receipt: &Value, wanted: &Wanted) -> Result<(), String> {
+fn doubled(receipt: &Value, ask: &Ask, wanted: &Wanted) -> Result<(), String> {
     let fragments = wanted.objects.iter().flatten();
     let (mut least, mut most, mut overlaps) = (0, 0, 0.0);
-    let mut furthest = i64::MIN;
+    let (mut furthest, mut ends) = (i64::MIN, None);
     for fragment in fragments {
         let again = furthest
             .min(end(fragment))
@@ -93,7 +102,16 @@ fn doubled(receipt: &Value, wanted: &Wanted) -> Result<(), String> {
             least += if again > JITTER_MS { again } else { 0 };
         }
         furthest = furthest.max(end(fragment));
+        // A clip that is cut to the range ends in the first one that lasts to its end, which rounding may make the next.
+        let beyond = at(ask, fragment) + fragment.duration_ms - ask.end;
+        if ask.boundary == Boundary::Exact && beyond >= -JITTER_MS {
+            ends = ends.or(Some(least));
+            if beyond > JITTER_MS {
+                break;
+            }
+        }
     }
+    let least = ends.unwrap_or(least);
     let told = receipt["DoubledSeconds"].as_f64().unwrap_or(-1.0) * 1000.0;
     let off = SUMMAND_MS * overlaps + 0.5;
     match told >= least as f64 - off && told <= most as f64 + off {
