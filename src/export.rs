@@ -230,7 +230,7 @@ impl Job<'_> {
         let ended = match course {
             Course::Unlisted(why) => {
                 let ended = carry_out(self, async |makings: &mut Vec<Making>| {
-                    unlisted::fetch(self, backoff, makings).await
+                    unlisted::fetch(self, *why, backoff, makings).await
                 });
                 ended.await.map_err(|error| why.explain(error))?
             }

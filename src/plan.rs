@@ -138,6 +138,16 @@ impl Boundary {
             end: range.end,
         }
     }
+
+    /// The range of fragment starts of which playback shows anything: where it is cut, not of what starts at the end.
+    #[must_use]
+    pub fn started(self, range: &TimeRange) -> TimeRange {
+        let (start, end) = range.milliseconds();
+        match self {
+            Self::Cover | Self::Fragment => *range,
+            Self::Exact => TimeRange::from_milliseconds(start, end.saturating_sub(1)).unwrap_or(*range),
+        }
+    }
 }
 
 /// A span of wall-clock time in whole milliseconds; both ends belong to it.

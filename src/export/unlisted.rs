@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::course::Unlisted;
 use super::incoming::Incoming;
 use super::objects::Making;
 use super::passing::pass_media;
@@ -17,10 +18,15 @@ use crate::upload::Completes;
 /// Fetches the clip and makes it the only object.
 pub(super) async fn fetch(
     job: &Job<'_>,
+    why: Unlisted,
     backoff: &mut Backoff,
     makings: &mut Vec<Making>,
 ) -> Result<(), Halt> {
-    let fetching = job.archive.get_clip(&job.request.range, None, backoff);
+    let range = match why {
+        Unlisted::Empty { .. } => job.request.boundary.started(&job.request.range),
+        Unlisted::NotAllowed => job.request.range,
+    };
+    let fetching = job.archive.get_clip(&range, None, backoff);
     let clip = job
         .tally
         .timed(Stage::Fetch, fetching)

@@ -5,7 +5,7 @@
 use clip_export_local::faults::{Fault, When};
 use serde_json::json;
 
-use crate::rig::{Rig, Setup, TEN, event, event_from, refused, with};
+use crate::rig::{Rig, Setup, TEN, asked, event, event_from, refused, with};
 
 #[tokio::test]
 async fn a_stream_that_does_not_exist() {
@@ -29,6 +29,24 @@ async fn a_range_without_footage() {
     let message = rig.fails(&event("dark-room", 10), "NoFragments").await;
     assert!(message.contains("No fragments found"), "{message}");
     assert_eq!(rig.kvs.calls("GetClip"), 1);
+}
+
+/// `barn` sends 40 s of every two minutes: the next fragment begins at the very end of the range.
+#[tokio::test]
+async fn an_exact_range_without_footage_before_its_end() {
+    let rig = Rig::start().await;
+    let (start, end) = ((TEN + 90) as f64, (TEN + 120) as f64);
+    let exact = asked("barn", "PRODUCER_TIMESTAMP", start, end, "EXACT");
+    rig.fails(&exact, "NoFragments").await;
+    assert_eq!(rig.s3.objects("clips"), Vec::<String>::new());
+}
+
+/// A refusal may come without its words; the stream has been listed, and so it is there.
+#[tokio::test]
+async fn a_range_without_footage_of_which_the_refusal_is_cut_short() {
+    let rig = Rig::start().await;
+    rig.kvs_fault("GetClip", When::Every, Fault::EndEarly { after: 0 });
+    rig.fails(&event("dark-room", 10), "NoFragments").await;
 }
 
 #[tokio::test]
