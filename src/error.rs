@@ -117,7 +117,12 @@ impl Error {
         match self {
             Self::Request(_) | Self::Settings(_) => ErrorType::InvalidRequest,
             Self::NotYetArchived { .. } => ErrorType::NotYetArchived,
-            Self::Fetch(error) | Self::NothingListed { source: error, .. } => of_fetch(error),
+            Self::Fetch(error) => of_fetch(error),
+            Self::NothingListed { source, .. } => match of_fetch(source) {
+                // What has a list is there, whatever of the refusal was lost on the way.
+                ErrorType::StreamNotFound => ErrorType::NoFragments,
+                error_type => error_type,
+            },
             Self::Damaged(Mp4Error::Unsupported { .. }) => ErrorType::UnsupportedMedia,
             Self::Damaged(Mp4Error::TooLarge { .. }) => ErrorType::UnsupportedMedia,
             // Playback that is cut to a range in which no picture begins.

@@ -260,7 +260,9 @@ impl Job<'_> {
                         "the server's clock and the camera's are far apart: its clock is off, or its upload is late"
                     );
                 }
-                Account::of_plan(&listed.plan, windows, listed.fragments_not_shown())
+                let cut_off: usize = makings.iter().map(|making| making.not_shown).sum();
+                let not_shown = listed.fragments_not_shown().saturating_add(cut_off);
+                Account::of_plan(&listed.plan, windows, not_shown)
             }
             Course::Unlisted(why) => {
                 let seen = makings.first().and_then(|making| making.movie.as_ref());

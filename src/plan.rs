@@ -140,16 +140,14 @@ impl Boundary {
         }
     }
 
-    /// The range to ask `GetClip` for where there is no list: of a fragment that starts at its end, playback that is cut to
-    /// the range shows nothing.
+    /// The range of fragment starts of which playback shows anything: where it is cut, not of what starts at the end.
     #[must_use]
-    pub fn unlisted(self, range: &TimeRange) -> TimeRange {
+    pub fn started(self, range: &TimeRange) -> TimeRange {
         let (start, end) = range.milliseconds();
-        let shorter = match self {
-            Self::Exact => TimeRange::from_milliseconds(start, end.saturating_sub(1)),
-            Self::Cover | Self::Fragment => None,
-        };
-        shorter.unwrap_or(*range)
+        match self {
+            Self::Cover | Self::Fragment => *range,
+            Self::Exact => TimeRange::from_milliseconds(start, end.saturating_sub(1)).unwrap_or(*range),
+        }
     }
 }
 

@@ -31,8 +31,10 @@ pub(super) struct Making {
     pub(super) number: Option<usize>,
     /// Media type.
     pub(super) content_type: String,
-    /// How many fragments are in it.
+    /// How many fragments came for it.
     pub(super) fragments: usize,
+    /// Of how many of them playback, cut to the range, shows nothing.
+    pub(super) not_shown: usize,
     /// What is in it, once all of it has been seen.
     pub(super) movie: Option<Movie>,
     /// Which footage that is, where a list says so.
@@ -66,6 +68,7 @@ impl Making {
             upload: job.store.upload(target),
             content_type: VIDEO_MP4.to_owned(),
             fragments: 0,
+            not_shown: 0,
             movie: None,
             footage: None,
             coverage: None,

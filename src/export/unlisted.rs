@@ -1,4 +1,4 @@
-//! One `GetClip` of the range as it was asked for, where no list says what should be in it.
+//! One `GetClip` of the range, where no list says what should be in it.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) async fn fetch(
     backoff: &mut Backoff,
     makings: &mut Vec<Making>,
 ) -> Result<(), Halt> {
-    let range = job.request.boundary.unlisted(&job.request.range);
+    let range = job.request.boundary.started(&job.request.range);
     let fetching = job.archive.get_clip(&range, None, backoff);
     let clip = job
         .tally

@@ -199,7 +199,8 @@ impl<'a> Windows<'a> {
             "the media is whole"
         );
         making.movie = Some(joined.movie);
-        let footage = Footage::new(report.start_ms, report.end_ms, making.fragments, Some(report));
+        making.not_shown = making.fragments.saturating_sub(report.fragments);
+        let footage = Footage::new(report.start_ms, report.end_ms, report.fragments, Some(report));
         making.footage = Some(footage.without_tracks(&movie.left_out));
         let head = std::sync::Arc::new(super::MovieHead(joined.head));
         let sealing = making.upload.seal(head, completes).await;

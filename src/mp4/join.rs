@@ -313,6 +313,8 @@ pub struct JoinReport {
     pub start_ms: i64,
     /// Wall-clock time of the end of the last presented picture, in milliseconds since 1970.
     pub end_ms: i64,
+    /// Fragments of which there is a picture.
+    pub fragments: usize,
     /// Places where one clip, or one run of fragments inside a clip, follows another.
     pub seams: u32,
     /// Those at which footage is missing.

@@ -96,7 +96,7 @@ pub(super) struct ListedAccount {
     fragments_resent: usize,
     /// Fragments left out because older ones show most of their time.
     fragments_overlapping: usize,
-    /// Fragments left out because playback, cut to the range, shows nothing of theirs nor of others of their codec.
+    /// Fragments left out because playback, cut to the range, shows nothing of theirs.
     fragments_not_shown: usize,
     /// Seconds that play twice, because two fragments that overlap by less than half are both in the clips.
     #[serde(serialize_with = "milliseconds")]

@@ -5,7 +5,7 @@
 use clip_export_local::faults::{Fault, When};
 use serde_json::json;
 
-use crate::rig::{Rig, Setup, TEN, event, event_from, refused, with};
+use crate::rig::{Rig, Setup, TEN, asked, event, event_from, refused, with};
 
 #[tokio::test]
 async fn a_stream_that_does_not_exist() {
@@ -29,6 +29,31 @@ async fn a_range_without_footage() {
     let message = rig.fails(&event("dark-room", 10), "NoFragments").await;
     assert!(message.contains("No fragments found"), "{message}");
     assert_eq!(rig.kvs.calls("GetClip"), 1);
+}
+
+/// `stable` sends 40 s of every two minutes. The range is a pause of it, up to the very moment at which the next fragment
+/// begins, of which `EXACT` shows nothing.
+#[tokio::test]
+async fn a_pause_cut_to_its_end_holds_nothing() {
+    let rig = Rig::start().await;
+    let (start, end) = ((TEN + 60) as f64, (TEN + 120) as f64);
+    for (selector, camera) in [
+        ("PRODUCER_TIMESTAMP", "stable"),
+        ("SERVER_TIMESTAMP", "stable"),
+        ("PRODUCER_TIMESTAMP", "barn"),
+    ] {
+        let wanted = asked(camera, selector, start, end, "EXACT");
+        rig.fails(&wanted, "NoFragments").await;
+        assert_eq!(rig.s3.objects("clips"), [""; 0]);
+    }
+}
+
+/// A refusal may come without its words; the stream has been listed, and so it is there.
+#[tokio::test]
+async fn a_range_without_footage_of_which_the_refusal_is_cut_short() {
+    let rig = Rig::start().await;
+    rig.kvs_fault("GetClip", When::Every, Fault::EndEarly { after: 0 });
+    rig.fails(&event("dark-room", 10), "NoFragments").await;
 }
 
 #[tokio::test]
@@ -147,20 +172,4 @@ async fn services_that_do_not_answer() {
     rig.fails(&event("front-door", 10), "ServiceUnavailable").await;
     let rig = Rig::with("AWS_ENDPOINT_URL_S3", nowhere).await;
     rig.fails(&event("front-door", 10), "ServiceUnavailable").await;
-}
-
-/// `stable` sends 40 s of every two minutes. The range is a pause of it, up to the very moment at which the next fragment
-/// begins, of which `EXACT` shows nothing.
-#[tokio::test]
-async fn a_pause_cut_to_its_end_holds_nothing() {
-    let rig = crate::rig::Rig::start().await;
-    let (start, end) = ((crate::rig::TEN + 60) as f64, (crate::rig::TEN + 120) as f64);
-    for (selector, camera) in [
-        ("PRODUCER_TIMESTAMP", "stable"),
-        ("SERVER_TIMESTAMP", "stable"),
-        ("PRODUCER_TIMESTAMP", "barn"),
-    ] {
-        let wanted = crate::rig::asked(camera, selector, start, end, "EXACT");
-        rig.fails(&wanted, "NoFragments").await;
-    }
 }

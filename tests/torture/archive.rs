@@ -82,9 +82,18 @@ pub(crate) fn wanted(kvs: &Server, ask: &Ask) -> Vec<Wanted> {
             .kept
             .iter()
             .any(|fragment| at(ask, fragment) == ask.start && end(fragment) + JITTER_MS >= end(&running));
+    // How long its last picture is, which alone reaches into the range, nobody tells before there is a clip, where only
+    // gaps follow; the time of it is then named as missing.
+    let picture_ms = running.duration_ms / running.pictures.len().max(1) as i64;
+    let follows = |fragment: &Archived| {
+        (1..=JITTER_MS + running.duration_ms).contains(&(fragment.producer_start - running.producer_start))
+    };
+    let by_a_picture =
+        at(ask, &running) + running.duration_ms - ask.start <= picture_ms && !with.kept.iter().any(follows);
     let (with, alone) = (clip(ask, with), clip(ask, alone));
     let by_server = ask.selector == Selector::ServerTimestamp;
     match (shows_the_start, by_server && ask.camera.bursts) {
+        (true, false) if by_a_picture => vec![with, alone],
         (true, false) => vec![with],
         (false, false) => vec![alone],
         (true, true) => vec![with, alone],

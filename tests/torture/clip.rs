@@ -65,7 +65,9 @@ pub(crate) fn is_made_of(
     // A loop shows the same pictures again, so there may be several places for them.
     for from in beginnings(&movie, &wanted, cut)? {
         let judged = plays(&movie, fragments, &sources, &wanted, from, ask, timing);
-        match judged.and_then(|account| is_told(&movie, &account, ask, receipt)) {
+        let there = &wanted[from..from + movie.pictures.len()];
+        let judged = judged.and_then(|account| is_told(&movie, &account, ask, receipt));
+        match judged.and_then(|()| counts(there, receipt)) {
             Ok(()) => return lasts(&movie, fragments, timing),
             Err(error) => why.push(error),
         }
@@ -87,6 +89,17 @@ fn plays(
     let placed = place(movie, fragments, wanted, from, timing)?;
     presented(movie, fragments, wanted, &placed, ask, cut)?;
     account(movie, fragments, sources, &placed, timing, shares_sound(ask))
+}
+
+/// That a receipt counts the fragments of these pictures.
+fn counts(pictures: &[Picture<'_>], receipt: Option<&Value>) -> Result<(), String> {
+    let fragments = pictures.chunk_by(|a, b| a.fragment == b.fragment).count();
+    match receipt.map(|receipt| &receipt["Fragments"]) {
+        Some(told) if *told != fragments => Err(format!(
+            "the receipt counts {told} fragments, and there are {fragments}"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// That a receipt says what was done to the sound, and how long all of it plays.

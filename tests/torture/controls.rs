@@ -98,6 +98,10 @@ impl Stage {
             }]
         });
         change(&mut receipt);
+        let all = receipt["Fragments"].clone();
+        if let Some(clip) = receipt["Clips"].get_mut(0).and_then(Value::as_object_mut) {
+            clip.entry("Fragments").or_insert(all);
+        }
         found(s3, ask)?.judge(self.worker.kvs(false), ask, false, Some(&receipt), false)
     }
 
@@ -137,12 +141,14 @@ async fn media_that_is_missing_doubled_or_changed_is_found() {
 async fn a_receipt_that_is_not_of_the_object_is_found() {
     let stage = Stage::of("front-door", 20).await;
     let right = stage.clip("front-door", stage.ask.start, stage.ask.end);
-    let bends: [fn(&mut Value); 13] = [
+    let bends: [fn(&mut Value); 15] = [
         |receipt| receipt["Clips"][0]["SizeBytes"] = json!(1),
         |receipt| receipt["Clips"][0]["Key"] = json!("another.mp4"),
         |receipt| receipt["Clips"] = json!([]),
         |receipt| receipt["Clips"][0]["DurationSeconds"] = json!(20.0),
         |receipt| receipt["Fragments"] = json!(10),
+        |receipt| receipt["Clips"][0]["Fragments"] = json!(10),
+        |receipt| receipt["FragmentsNotShown"] = json!(1),
         |receipt| receipt["FragmentsResent"] = json!(1),
         |receipt| receipt["Coverage"] = json!("PARTIAL"),
         |receipt| receipt["Gaps"] = json!([{"Place": "TAIL"}]),

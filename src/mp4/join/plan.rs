@@ -77,7 +77,16 @@ impl Joiner {
         let fills = passed.is_none();
         let mut mix = frame.map(|(kind, frame)| Mix::new(kind, frame, fills, &self.sound, state.sound_end));
         if let (Some(first), Some(last)) = (segments.first(), segments.last()) {
-            state.see_edges(tables, &clock, [first, last], cut, started)?;
+            state.see_start(tables, &clock, first, cut, started)?;
+            // What plays last need not be what lasts longest.
+            let ends = segments.iter().map(|segment| clock.wall_ms(segment, segment.end));
+            let end_ms = match cut.end {
+                Some(end) => Some(clock.wall_ms(last, end)),
+                None => ends.max(),
+            };
+            let earlier = started.then_some(state.report.end_ms);
+            state.report.end_ms = end_ms.max(earlier).unwrap_or_default();
+            state.report.fragments += left(selection, &segments);
         } else {
             // Nothing of the clip is presented, and so nothing of it counts.
             state = self.state.clone();
@@ -240,12 +249,12 @@ impl State {
         Ok(())
     }
 
-    /// Notes where presentation begins and ends, and when that was.
-    fn see_edges(
+    /// Notes where presentation begins, and when that was.
+    fn see_start(
         &mut self,
         tables: &ClipTables,
         clock: &Clock<'_>,
-        [first, last]: [&Segment<'_>; 2],
+        first: &Segment<'_>,
         cut: Cut,
         started: bool,
     ) -> Result<(), Mp4Error> {
@@ -270,7 +279,6 @@ impl State {
                 self.edges.sound_visible = Some(align.after(first.start, sound.edit.media_time)?);
             }
         }
-        self.report.end_ms = clock.wall_ms(last, cut.end.unwrap_or(last.end));
         Ok(())
     }
 
@@ -364,4 +372,15 @@ fn cut_at_edit(tables: &ClipTables, segments: &mut Vec<Segment<'_>>) {
             }
         }
     }
+}
+
+/// Of how many fragments there are pictures in `segments`.
+fn left(selection: &Selection<'_>, segments: &[Segment<'_>]) -> usize {
+    let starts = selection.fragments.iter().map(|fragment| fragment.sample);
+    let ends = starts.clone().skip(1).chain([selection.end]);
+    let is_left = |(start, end): &(u32, u32)| {
+        let mut samples = segments.iter().map(|segment| &segment.samples);
+        samples.any(|samples| samples.start < *end && *start < samples.end)
+    };
+    starts.zip(ends).filter(is_left).count()
 }

@@ -12,7 +12,7 @@ const ROUNDED_MS: f64 = 2.0;
 /// A picture as it has to be.
 pub(super) struct Picture<'a> {
     source: &'a [u8],
-    fragment: usize,
+    pub(super) fragment: usize,
     /// When it is shown, in milliseconds since its fragment begins.
     start: f64,
     end: f64,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clip_export_local::faults::Fault;
-use clip_export_local::kvs::Server;
+use clip_export_local::kvs::{Archived, Server};
 
 use super::{expected, in_the_way, nothing_there};
 use crate::answer::Played;
@@ -69,11 +69,13 @@ fn is_true(label: &str, world: &World<'_>, met: &Met<'_>) -> bool {
     match label {
         "DestinationExists" => in_the_way(ask, world.made),
         "StreamNotFound" | "NoFragments" | "OutsideRetention" | "UnsupportedMedia" => {
-            let fragments = wanted(kvs, ask)[0].objects.concat();
+            let fits = |fragments: &[Archived]| nothing_there(ask, fragments).contains(&label);
             // Who may not list knows nothing of the fragment that is running at the start.
             let is_refused = met.played.iter().any(Played::hides_the_list);
-            nothing_there(ask, &fragments).contains(&label)
-                || (is_refused && nothing_there(ask, &unlisted(kvs, ask)).contains(&label))
+            wanted(kvs, ask)
+                .iter()
+                .any(|wanted| fits(&wanted.objects.concat()))
+                || (is_refused && fits(&unlisted(kvs, ask)))
         }
         "NotYetArchived" => world.live,
         // The quotas are those of the service, and earlier cases may have used them up.
