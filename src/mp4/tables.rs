@@ -211,17 +211,25 @@ impl ClipTables {
         Some(last.saturating_add(self.sound_delay_us(track)))
     }
 
-    /// Whether the sound pauses within the clip: a sample but the last stands for longer than 100 ms and than usual. Some
-    /// players make no pause there, and play what follows too early.
+    /// Whether the sound pauses within the clip: samples but the last stand for longer than usual, one of them for longer than
+    /// 100 ms, or several by as much together, and none since has made up for it. Some players make no pause there, and play
+    /// what follows too early.
     #[must_use]
     pub fn sound_pauses(&self) -> bool {
         self.audio.as_ref().is_some_and(|track| {
-            let longest = (i64::from(track.usual_duration) * 3 / 2).max(i64::from(track.timescale / 10));
+            let (usual, timescale) = (i64::from(track.usual_duration), i64::from(track.timescale));
+            let most = (usual / 2).max(timescale / 10 - usual);
+            // What rounding makes of a duration is no pause, however often.
+            let rounded = (usual / 8).max(timescale / 500);
             let mut left = u64::from(track.samples).saturating_sub(1);
+            let mut late = 0i64;
             track.durations.iter().any(|(run, delta)| {
-                let is_inside = left > 0;
-                left = left.saturating_sub(run);
-                is_inside && delta > longest
+                let run = run.min(left);
+                left -= run;
+                let off = Some(delta.saturating_sub(usual)).filter(|off| off.abs() > rounded);
+                let run = i64::try_from(run).unwrap_or(i64::MAX);
+                late = late.saturating_add(off.unwrap_or(0).saturating_mul(run)).max(0);
+                late > most
             })
         })
     }

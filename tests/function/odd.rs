@@ -254,3 +254,23 @@ async fn what_was_sent_again_a_millisecond_off_is_no_hindrance() {
         );
     }
 }
+
+/// Each second the sound pauses for 60 ms, as where packets are lost: each pause is short, and together they are three
+/// seconds by which a player that makes no pauses would be ahead of the pictures.
+#[tokio::test]
+async fn short_pauses_of_the_sound_do_not_add_up() {
+    let mut camera = Stream::builder("attic", Footage::h264_bframes_alaw());
+    for second in 1..51 {
+        let from = (TEN + second) * MS + 500;
+        camera = camera.microphone_off(from, from + 60);
+    }
+    let rig = Rig::with_camera(camera).await;
+    let receipt = rig.receipt(&event("attic", 59)).await;
+    // 8,000 sound samples a second: each of one millisecond and an eighth of it.
+    let tracks = receipt["Clips"][0]["Tracks"].as_array().expect("tracks");
+    let silent = receipt["Clips"][0]["Join"]["SilentFrames"].as_u64();
+    assert!(
+        silent.is_some_and(|samples| samples > 50 * 40 * 8),
+        "{silent:?} {tracks:?}"
+    );
+}

@@ -2,7 +2,7 @@
 
 use super::read::MAX_SOUNDS;
 use super::*;
-use crate::mp4::test_clip::{Clip, avc1, be32, boxed, picture, sound_entry};
+use crate::mp4::test_clip::{Clip, Sound, avc1, be32, boxed, picture, sound_entry};
 use crate::mp4::{Mp4Error, Scanner};
 
 /// The parts of a `moov` with one video track; tests exchange them.
@@ -322,4 +322,54 @@ fn no_twenty_bytes_of_sound_fill_the_memory() {
     );
     let tables = with_sound(MAX_SOUNDS).read().expect("valid");
     assert_eq!(tables.sound_sizes(i64::MIN..i64::MAX).len(), MAX_SOUNDS_LISTED);
+}
+
+/// Whether sound of these durations, in milliseconds, pauses.
+fn pauses(durations: &[u32]) -> bool {
+    let clip = Clip {
+        name: 1,
+        timescale: 1000,
+        video: (0..4).map(|number| picture(40, number == 0)).collect(),
+        sound: Some(Sound {
+            codec: *b"alaw",
+            rate: 8000,
+            timescale: 1000,
+            samples: durations.iter().map(|delta| (*delta, 160)).collect(),
+            empty_ms: 0,
+            media_time: 0,
+        }),
+        chunk: 4,
+        moov_first: true,
+        wide: false,
+        padding: 0,
+        every_sync: false,
+    };
+    let mut scanner = Scanner::new();
+    scanner.push(&clip.file()).expect("an MP4");
+    scanner.tables().expect("a moov").expect("tables").sound_pauses()
+}
+
+#[test]
+fn pauses_of_the_sound_add_up_and_jitter_does_not() {
+    let every = |tenth: u32, others: u32| -> Vec<u32> {
+        (0..500)
+            .map(|number| if number % 10 == 5 { tenth } else { others })
+            .collect()
+    };
+    assert!(!pauses(&every(20, 20)));
+    assert!(pauses(&every(50, 20)), "thirty milliseconds, again and again");
+    assert!(!pauses(&every(22, 20)), "rounded");
+    let mut late = every(20, 20);
+    for three in late.chunks_exact_mut(3) {
+        three.copy_from_slice(&[35, 20, 5]);
+    }
+    assert!(!pauses(&late), "each is made up for");
+    let mut once = every(20, 20);
+    once[250] = 99;
+    assert!(!pauses(&once));
+    once[250] = 101;
+    assert!(pauses(&once));
+    let mut last = every(20, 20);
+    last[499] = 5000;
+    assert!(!pauses(&last), "nothing follows");
 }
