@@ -36,10 +36,9 @@ pub async fn load(variable: impl Fn(&str) -> Option<String>) -> (SdkConfig, Opti
     (sdk, fault)
 }
 
-fn http_client(trust: Option<TrustStore>) -> SharedHttpClient {
+fn http_client(trust: Option<TlsContext>) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    let context = trust.and_then(|trust| TlsContext::builder().with_trust_store(trust).build().ok());
-    let https = match context {
+    let https = match trust {
         Some(context) => builder.tls_context(context).build_https(),
         None => builder.build_https(),
     };
@@ -48,12 +47,15 @@ fn http_client(trust: Option<TrustStore>) -> SharedHttpClient {
     http_client_fn(move |settings, components| https.http_connector(settings, components))
 }
 
-fn ca_bundle(path: &str) -> Result<TrustStore, String> {
+fn ca_bundle(path: &str) -> Result<TlsContext, String> {
     let shown = shown_text(path);
     let pem = std::fs::read(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
     let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
     match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(TrustStore::empty().with_pem_certificate(pem)),
+        Ok(certificates) if !certificates.is_empty() => TlsContext::builder()
+            .with_trust_store(TrustStore::empty().with_pem_certificate(pem))
+            .build()
+            .map_err(|error| format!("{shown} cannot be trusted: {error}")),
         Ok(_) => Err(format!("{shown} holds no certificate in PEM form")),
         Err(error) => Err(format!(
             "{shown} is not a list of certificates in PEM form: {error}"

@@ -327,6 +327,8 @@ pub struct JoinReport {
     pub audio_stretched_ms: u64,
     /// Pictures that could not be decoded because what they refer to is missing.
     pub leading_pictures_dropped: u64,
+    /// Pictures at the end of a clip that its own edit list hides.
+    pub hidden_pictures: u64,
     /// Bytes of payload that no sample refers to.
     pub unreferenced_bytes: u64,
 }

@@ -98,6 +98,8 @@ struct Join {
     audio_stretched_seconds: f64,
     /// Pictures left out because what they refer to is missing.
     leading_pictures_left_out: u64,
+    /// Pictures left out because an edit list of `GetClip`'s own hides them.
+    hidden_pictures_left_out: u64,
     /// Bytes of the object that no sample refers to: media that was sent again after a failure.
     unreferenced_bytes: u64,
 }
@@ -125,6 +127,7 @@ impl Footage {
                 audio_samples_left_out: report.audio_samples_left_out,
                 audio_stretched_seconds: report.audio_stretched_ms as f64 / 1000.0,
                 leading_pictures_left_out: report.leading_pictures_dropped,
+                hidden_pictures_left_out: report.hidden_pictures,
                 unreferenced_bytes: report.unreferenced_bytes,
             }),
         }

@@ -109,8 +109,8 @@ fn is_told(movie: &Movie, account: &Account, ask: &Ask, receipt: Option<&Value>)
     };
     let join = &receipt["Join"];
     let number = |field: &str| join[field].as_u64().unwrap_or(0) as usize;
-    if number("LeadingPicturesLeftOut") > 0 {
-        return Err("pictures were left out of closed groups".to_owned());
+    if number("LeadingPicturesLeftOut") + number("HiddenPicturesLeftOut") > 0 {
+        return Err("pictures were left out of closed groups, of which nothing is hidden".to_owned());
     }
     // Of what two answers share one is left out, which the archive has only once.
     let shared = if shares_sound(ask) {

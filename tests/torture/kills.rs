@@ -33,6 +33,8 @@ pub(crate) struct Killed {
     left: usize,
     /// That left an object, or some of several.
     made: usize,
+    /// After which the next delivery had a whole clip.
+    whole: usize,
 }
 
 impl std::fmt::Display for Killed {
@@ -42,12 +44,13 @@ impl std::fmt::Display for Killed {
             survived,
             left,
             made,
+            whole,
         } = self;
         writeln!(
             f,
             "| Killed while exporting | Had answered already | Had made an object | Uploads left for the lifecycle rule | \
              One whole clip after the next delivery |\n| ---: | ---: | ---: | ---: | ---: |\n\
-             | {kills} | {survived} | {made} | {left} | {kills} |"
+             | {kills} | {survived} | {made} | {left} | {whole} |"
         )
     }
 }
@@ -142,6 +145,7 @@ async fn one(
             uploads()
         ));
     }
+    killed.whole += 1;
     Ok(())
 }
 

@@ -152,7 +152,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = |what: &str| {
             format!(
-                "| {what} | Exports | Faults played | A clip at once | A labelled error | No answer |\n\
+                "| {what} | Exports | Faults met | A clip at once | A labelled error | No answer |\n\
                  | --- | ---: | ---: | ---: | ---: | ---: |\n"
             )
         };
@@ -161,7 +161,7 @@ impl fmt::Display for Report {
             f.write_str(&tally.row(kind))?;
         }
         f.write_str(&self.all.row("**all**"))?;
-        f.write_str("\n")?;
+        f.write_str("\nWhat a batch met counts for each of its exports, but once for all.\n\n")?;
         f.write_str(&head("Fault"))?;
         for ((service, fault), tally) in &self.faults {
             f.write_str(&tally.row(&format!("{}: {fault}", service.name())))?;

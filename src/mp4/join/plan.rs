@@ -49,7 +49,7 @@ impl Joiner {
         let mut state = self.state.clone();
         state.admit(tables)?;
         let (mut segments, starts) = split(video, selection)?;
-        cut_at_edit(tables, &mut segments);
+        let hidden = cut_at_edit(tables, &mut segments);
         let started = !self.video.is_empty();
         if let Some(first) = segments.first_mut().filter(|first| !started && first.continues) {
             // What it continues is not here.
@@ -87,6 +87,7 @@ impl Joiner {
             let earlier = started.then_some(state.report.end_ms);
             state.report.end_ms = end_ms.max(earlier).unwrap_or_default();
             state.report.fragments += left(selection, &segments);
+            state.report.hidden_pictures += hidden;
         } else {
             // Nothing of the clip is presented, and so nothing of it counts.
             state = self.state.clone();
@@ -357,21 +358,28 @@ impl State {
     }
 }
 
-/// Leaves out what the clip's own edit cuts off at its end.
-fn cut_at_edit(tables: &ClipTables, segments: &mut Vec<Segment<'_>>) {
+/// Leaves out the pictures that the clip's own edit cuts off at its end, and says how many.
+fn cut_at_edit(tables: &ClipTables, segments: &mut Vec<Segment<'_>>) -> u64 {
     let video = tables.video();
     let limit = end_of_edit(video, tables.movie_timescale()).unwrap_or(i64::MAX);
     if let Some(last) = segments
         .last_mut()
         .filter(|last| last.samples.end == video.samples() && limit < last.end)
     {
-        match last.ending_before(limit) {
-            Some(shorter) => *last = shorter,
+        let all = last.samples.clone();
+        let left = match last.ending_before(limit) {
+            Some(shorter) => {
+                *last = shorter;
+                last.samples.end
+            }
             None => {
                 segments.pop();
+                all.start
             }
-        }
+        };
+        return u64::from(all.end.saturating_sub(left));
     }
+    0
 }
 
 /// Of how many fragments there are pictures in `segments`.

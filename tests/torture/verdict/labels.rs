@@ -108,6 +108,8 @@ fn causes(played: &Played, label: &str) -> bool {
         Fault::ErrorInside200 { code, .. } => (200, &**code),
         _ => (0, ""),
     };
+    // What a HEAD is refused with has no code.
+    let code = if operation == "HeadObject" { "" } else { code };
     let of_aws = matches!(service, Service::Kvs | Service::S3);
     match label {
         // Of an event that came in part nobody knows what it asks for.
@@ -117,7 +119,7 @@ fn causes(played: &Played, label: &str) -> bool {
             of_aws
                 && (matches!(status, 401 | 403)
                     || code.starts_with("KMS.")
-                    // What a HEAD is refused with has no code, and 400 is an expired token.
+                    // An expired token is a 400.
                     || (operation == "HeadObject" && status == 400))
         }
         "Throttled" => {

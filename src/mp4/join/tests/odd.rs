@@ -318,3 +318,31 @@ fn a_movie_of_more_than_36_hours_is_refused_as_a_clip_is() {
     );
     finish(joiner, &payload);
 }
+
+/// The edit list of the pictures ends after so many milliseconds, of 320 and of eight pictures. A millisecond, which is a
+/// tick of the movie, may be rounding.
+#[test]
+fn pictures_that_a_clip_hides_at_its_end_are_left_out_and_counted() {
+    let source = clip(1, 8, aac(5)).file();
+    let (mut joiner, mut payload) = (Joiner::new(Some(0..320)), Vec::new());
+    add(
+        &mut joiner,
+        &source,
+        &fragments(&read(&source), 0, false),
+        &mut payload,
+        &[usize::MAX],
+    );
+    let source = finish(joiner, &payload);
+    let per_ms = source.tables.movie_timescale() / 1000;
+    for (shown_ms, hidden) in [(320, 0), (280, 0), (279, 1), (100, 5), (1, 7)] {
+        let mut file = source.bytes.clone();
+        let elst = file.windows(4).position(|four| four == b"elst");
+        // Behind the version and the count.
+        let duration = elst.expect("an edit list") + 12;
+        file[duration..duration + 4].copy_from_slice(&be32(&[shown_ms * per_ms]));
+        let joined = join_files(&[file, clip(1, 8, aac(5)).file()], &[usize::MAX]);
+        assert_eq!(joined.report.hidden_pictures, hidden, "{shown_ms}");
+        assert_eq!(joined.pictures().len() as u64, 16 - hidden, "{shown_ms}");
+        assert_eq!(joined.report.fragments, 2, "{shown_ms}");
+    }
+}
