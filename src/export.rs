@@ -83,14 +83,15 @@ impl Job<'_> {
         (self.request.boundary == Boundary::Exact).then_some(start..end)
     }
 
-    /// Whose work an object at one of the keys is.
-    fn origin(&self, existing: &Existing) -> Origin {
-        Origin::of(existing.metadata(), self.request, &self.invocation.export_id)
+    /// Whose work the object at the key of the clip, or of its object `number`, is.
+    fn origin(&self, existing: &Existing, number: Option<usize>) -> Origin {
+        let export_id = &self.invocation.export_id;
+        Origin::of(existing.metadata(), self.request, export_id, number)
     }
 
-    /// Whether an object at one of the keys is what this export would make there.
-    fn is_ours(&self, existing: &Existing) -> bool {
-        match (self.origin(existing), self.request.if_exists) {
+    /// Whether it is what this export would make there.
+    fn is_ours(&self, existing: &Existing, number: Option<usize>) -> bool {
+        match (self.origin(existing, number), self.request.if_exists) {
             // Lambda delivers an event again under the same request id: even FAIL means others.
             (Origin::ThisExport, _) | (Origin::SameClip, IfExists::Skip | IfExists::Overwrite) => true,
             (Origin::SameClip, IfExists::Fail) | (Origin::Other, _) => false,

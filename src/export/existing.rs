@@ -15,13 +15,13 @@ pub(super) async fn look(job: &Job<'_>) -> Result<Option<Receipt>, Error> {
     let plain = head(job, &key_of(job, None)).await?;
     // Another object under a number is in the way only of a clip that becomes several.
     let numbered = head(job, &key_of(job, Some(1))).await?;
-    let numbered = numbered.filter(|numbered| job.origin(numbered) != Origin::Other);
+    let numbered = numbered.filter(|numbered| job.origin(numbered, Some(1)) != Origin::Other);
     let (number, existing) = match (plain, numbered) {
         (None, None) => return Ok(None),
         (None, Some(numbered)) => (Some(1), numbered),
         // After an OVERWRITE the clip may have become one, or several: what was written last counts.
         (Some(plain), Some(numbered))
-            if job.is_ours(&plain) && numbered.last_modified >= plain.last_modified =>
+            if job.is_ours(&plain, None) && numbered.last_modified >= plain.last_modified =>
         {
             (Some(1), numbered)
         }
@@ -49,15 +49,16 @@ async fn head(job: &Job<'_>, key: &str) -> Result<Option<Existing>, Error> {
     existing.map_err(Error::Upload)
 }
 
-/// An object at a key, for a request that does not want it replaced: the clip, or in the way.
-pub(super) fn accept(job: &Job<'_>, key: &str, existing: Existing) -> Result<Existing, Error> {
-    if job.is_ours(&existing) {
+/// The object at the key of the clip, or of its object `number`, for a request that does not want it replaced: what
+/// belongs there, or in the way.
+pub(super) fn accept(job: &Job<'_>, number: Option<usize>, existing: Existing) -> Result<Existing, Error> {
+    if job.is_ours(&existing, number) {
         return Ok(existing);
     }
     Err(Error::DestinationExists {
         bucket: job.request.destination.bucket.clone(),
-        key: key.to_owned(),
-        same_clip: job.origin(&existing) == Origin::SameClip,
+        key: key_of(job, number),
+        same_clip: job.origin(&existing, number) == Origin::SameClip,
     })
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn judge(
 ) -> Result<Receipt, Error> {
     let request = job.request;
     let destination = &request.destination;
-    let existing = accept(job, &key_of(job, number), existing)?;
+    let existing = accept(job, number, existing)?;
     if !destination.tags.is_empty() || !destination.metadata.is_empty() || destination.storage_class.is_some()
     {
         tracing::warn!(
@@ -110,7 +111,7 @@ pub(super) async fn judge(
             let number = Some(number.saturating_add(1));
             let following = head(job, &key_of(job, number)).await?;
             next = following
-                .filter(|existing| job.origin(existing) != Origin::Other)
+                .filter(|existing| job.origin(existing, number) != Origin::Other)
                 .map(|existing| (number, existing));
         }
     }

@@ -66,7 +66,7 @@ async fn look_before(job: &Job<'_>, makings: &[Making]) -> Result<(), Halt> {
         let Some(existing) = look(job, &making.key).await? else {
             continue;
         };
-        let existing = accept(job, &making.key, existing)?;
+        let existing = accept(job, making.number, existing)?;
         if making.number == Some(1) {
             return Err(Halt::Found(Box::new(existing)));
         }
@@ -82,12 +82,13 @@ async fn mend(job: &Job<'_>, making: &mut Making, error: UploadError) -> Result<
         return Err(Halt::Failed(Error::Upload(error)));
     }
     let existing = look(job, &making.key).await?;
-    let Some(existing) = existing.filter(|existing| job.is_ours(existing)) else {
+    let Some(existing) = existing.filter(|existing| job.is_ours(existing, making.number)) else {
         return Err(Halt::Failed(Error::Upload(error)));
     };
     let overwrites = job.request.if_exists == IfExists::Overwrite;
     let place = if overwrites || making.number == Some(1) {
-        if job.origin(&existing) == Origin::ThisExport && making.upload.made(&existing.stored) {
+        if job.origin(&existing, making.number) == Origin::ThisExport && making.upload.made(&existing.stored)
+        {
             Place::Stays
         } else if overwrites {
             return Err(Halt::Failed(Error::Upload(error)));
@@ -146,7 +147,7 @@ async fn place(job: &Job<'_>, making: &Making, existing: &Existing) -> Result<Pl
     loop {
         let first_key = key_of(job, Some(1));
         if let Some(first) = look(job, &first_key).await? {
-            return Err(Halt::Found(Box::new(accept(job, &first_key, first)?)));
+            return Err(Halt::Found(Box::new(accept(job, Some(1), first)?)));
         }
         if let (true, Some(etag)) = (age > ended, &existing.stored.etag) {
             return Ok(Place::Replaced(etag.clone()));
