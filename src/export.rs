@@ -123,8 +123,8 @@ enum Halt {
     Failed(Error),
     /// The clip turned out to be several objects, or only one, which needs other keys.
     Renumber,
-    /// Another export has made the clip, of several objects: the first of them.
-    Found(Box<Existing>),
+    /// Another export has made the clip: its object, or with the number 1 the first of several.
+    Found(Option<usize>, Box<Existing>),
 }
 
 impl From<Error> for Halt {

@@ -133,7 +133,7 @@ where
     let (mut error, mut found) = match halt {
         Halt::Failed(error) => (Some(error), None),
         Halt::Renumber => (None, None),
-        Halt::Found(first) => (None, Some((Some(1), first))),
+        Halt::Found(number, existing) => (None, Some((number, existing))),
     };
     // What goes wrong in cleaning up is not why the attempt failed.
     let cause = job.tally.last_failure();
@@ -159,6 +159,9 @@ where
         .map(|making| making.key.as_str())
         .collect();
     if let Some((number, existing)) = found {
+        if number.is_none() && !made.is_empty() {
+            tracing::warn!(keys = ?made, "another export has made the clip as one object: these are left, and no part of it");
+        }
         return judge(job, number, *existing)
             .await
             .map(|receipt| Ended::Found(Box::new(receipt)));

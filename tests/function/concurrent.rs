@@ -36,8 +36,7 @@ fn is_as_told(rig: &Rig, receipt: &Value) {
 
 /// An export that has listed less, and of which the operation `held` takes so long, and another one that begins
 /// meanwhile and ends before it; their receipts.
-async fn race(rig: &Rig, held: Duration) -> (Outcome, Value) {
-    let wanted = covered("foundry", -30, 30);
+async fn race(rig: &Rig, wanted: &Value, held: Duration) -> (Outcome, Value) {
     let runtime = RuntimeApi::start().await.expect("the runtime API");
     let _twin = rig.twin(&runtime);
     rig.kvs_fault("GetClip", When::Call(1), Fault::Delay(held));
@@ -50,13 +49,13 @@ async fn race(rig: &Rig, held: Duration) -> (Outcome, Value) {
             other => panic!("{other:?}"),
         }
     };
-    tokio::join!(rig.invoke(&wanted), faster)
+    tokio::join!(rig.invoke(wanted), faster)
 }
 
 #[tokio::test]
 async fn a_slower_export_that_knows_less_replaces_nothing() {
     let rig = Rig::with_camera(foundry()).await;
-    let (slower, faster) = race(&rig, Duration::from_secs(3)).await;
+    let (slower, faster) = race(&rig, &covered("foundry", -30, 30), Duration::from_secs(3)).await;
     let Outcome::Response(slower) = slower else {
         panic!("{slower:?}")
     };
@@ -68,6 +67,25 @@ async fn a_slower_export_that_knows_less_replaces_nothing() {
     assert_eq!(slower["Clips"].as_array().map(Vec::len), Some(2));
 }
 
+/// The slower one was not told of the fragment with which the codec changes, so that its clip is one object.
+#[tokio::test]
+async fn a_clip_that_one_makes_of_two_objects_is_not_made_by_another_of_one() {
+    let change = (TEN + 30) * MS;
+    let camera = Stream::builder("foundry", Footage::h264_aac())
+        .then_footage(Footage::h265())
+        .codec_changes(CodecChanges::At(vec![change]))
+        .unlisted(change, change + 1000, Unlisted::FirstCalls(1));
+    let rig = Rig::with_camera(camera).await;
+    let (slower, faster) = race(&rig, &covered("foundry", 0, 30), Duration::from_secs(3)).await;
+    let Outcome::Response(slower) = slower else {
+        panic!("{slower:?}")
+    };
+    assert_eq!(faster["Status"], json!("EXPORTED"));
+    assert_eq!(slower["Status"], json!("ALREADY_EXPORTED"), "{slower}");
+    assert_eq!(rig.s3.objects("clips"), ["shift-1.mp4", "shift-2.mp4"]);
+    is_as_told(&rig, &slower);
+}
+
 /// The faster one has made its second object, and its first takes longer than the slower one waits.
 #[tokio::test]
 async fn an_export_that_is_still_under_way_loses_no_object() {
@@ -75,13 +93,14 @@ async fn an_export_that_is_still_under_way_loses_no_object() {
     for operation in ["PutObject", "CompleteMultipartUpload"] {
         rig.s3_fault(operation, When::Call(2), Fault::Delay(Duration::from_secs(6)));
     }
-    let (slower, faster) = race(&rig, Duration::from_secs(1)).await;
+    let wanted = covered("foundry", -30, 30);
+    let (slower, faster) = race(&rig, &wanted, Duration::from_secs(1)).await;
     assert_eq!(faster["Status"], json!("EXPORTED"));
     is_as_told(&rig, &faster);
     let (label, message) = rig.error_of(slower);
     assert_eq!(label, "ServiceUnavailable", "{message}");
     assert!(message.contains("s3://clips/shift-2.mp4"), "{message}");
-    let again = rig.receipt(&covered("foundry", -30, 30)).await;
+    let again = rig.receipt(&wanted).await;
     assert_eq!(again["Status"], json!("ALREADY_EXPORTED"), "{again}");
     is_as_told(&rig, &again);
 }

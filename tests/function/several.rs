@@ -46,8 +46,8 @@ async fn what_was_made_before_a_foreign_object_appeared_is_named() {
     rig.s3
         .put_object("clips", "shift-1.mp4", b"not ours", "text/plain", &[])
         .expect("room");
-    // Looks: the key, the first number, and then both numbers before they are made.
-    rig.s3_fault("HeadObject", When::Call(3), refused(404, "NotFound"));
+    // Looks: the key, the first number, and before the objects are made the key and both numbers.
+    rig.s3_fault("HeadObject", When::Call(4), refused(404, "NotFound"));
     let wanted = covered("workshop", -30, 30);
     let (label, message) = rig.error(&wanted).await;
     // The first is made last.
