@@ -76,8 +76,8 @@ pub enum Error {
         /// Whether it is an earlier export of the same clip (and the request said `FAIL`).
         same_clip: bool,
     },
-    /// Another export of the clip has made one of its several objects with other footage, and not the first,
-    /// which is the last to be made.
+    /// An export of the clip has made one of its several objects, of other bytes than this one would, and not the
+    /// first, which is the last to be made.
     UnderWay {
         /// The bucket.
         bucket: String,
@@ -310,8 +310,8 @@ impl fmt::Display for Error {
             }
             Self::UnderWay { bucket, key, from } => write!(
                 f,
-                "another export of this very clip has made s3://{bucket}/{key}, with other footage than the archive has \
-                 now, and not all of the clip's objects; if it has ended, that object may be replaced from {} on",
+                "an export of this very clip has made s3://{bucket}/{key}, of other bytes than this one would write \
+                 there, and not all of the clip's objects; if it has ended, that object may be replaced from {} on",
                 rfc3339(*from)
             ),
             Self::Deadline {

@@ -10,8 +10,8 @@
 //! different fragments, and a receipt has to be of what is there. So such an object
 //!
 //! - stays if it holds the very bytes that would be written, and is younger than [`LASTS`];
-//! - is replaced if it is older than twice that: by `If-Match`, so that it is still the one that was looked
-//!   at, and after another look for the first object;
+//! - is replaced if it holds these bytes and is older, or others and is older than twice that: by `If-Match`, so
+//!   that it is still the one that was looked at, and after another look for the first object;
 //! - else keeps this export from being made, with an error that says from when on it can.
 //!
 //! No export that says `EXPORTED` loses an object to another one by that. It began at most [`LASTS`] before it
@@ -19,7 +19,8 @@
 //! before that is [`LASTS`] old; an object that it let stay was at most [`LASTS`] old then, so the first
 //! object is there before that is twice as old. Whoever replaces an object has seen it older than twice
 //! [`LASTS`] and has looked for the first object after that, and S3 shows each object to whoever looks after it
-//! was made: they have found it, and replaced nothing. That the other delivery has the same export id proves
+//! was made: they have found it, and replaced nothing. Who replaces bytes by the same ones takes nothing from
+//! anybody, and makes them young: if they stayed at any age, the first object could come when they are long free. That the other delivery has the same export id proves
 //! nothing: Lambda and SQS deliver at least once, and so at the same time.
 //!
 //! An export that was told of fewer fragments may make one object, under another key, of what becomes several. So
@@ -166,21 +167,23 @@ async fn place(job: &Job<'_>, making: &Making, existing: &Existing) -> Result<Pl
     let modified = existing.last_modified.map(i64::cast_unsigned);
     let modified = modified.map_or(now, Duration::from_secs);
     let age = now.saturating_sub(modified);
-    if age <= LASTS && making.upload.is_same_as(&existing.stored) {
+    let is_same = making.upload.is_same_as(&existing.stored);
+    if age <= LASTS && is_same {
         return Ok(Place::Stays);
     }
     let (bucket, key) = (&job.request.destination.bucket, &making.key);
     let ended = LASTS.saturating_mul(2);
+    let is_free = is_same || age > ended;
     let mut backoff = Backoff::new(job.transfer.retries);
     loop {
         if let Some(first) = look(job, Some(1)).await? {
             return Err(Halt::Found(Some(1), Box::new(accept(job, Some(1), first)?)));
         }
-        if let (true, Some(etag)) = (age > ended, &existing.stored.etag) {
+        if let (true, Some(etag)) = (is_free, &existing.stored.etag) {
             return Ok(Place::Replaced(etag.clone()));
         }
         let (walls, tally) = (&job.invocation.walls, job.tally);
-        let failure = || format!("another export has made {key}, and not the first object of the clip");
+        let failure = || format!("an export has made {key}, and not the first object of the clip");
         if !retry::wait(&mut backoff, walls, tally, failure, None, "looking for it again").await {
             let from = modified.saturating_add(ended).as_secs();
             let from = i64::try_from(from)

@@ -191,3 +191,19 @@ async fn only_the_object_that_was_looked_at_is_replaced() {
         (vec!["shift-2.mp4".to_owned()], vec![])
     );
 }
+
+/// The same twenty minutes later, as a queue delivers again: what holds the very bytes that would be written is in
+/// nobody's way, and no other footage.
+#[tokio::test]
+async fn the_same_footage_of_twenty_minutes_ago_is_in_nobodys_way() {
+    let rig = Rig::start().await;
+    let wanted = covered("workshop", -30, 30);
+    half_made(&rig, &wanted).await;
+    rig.s3.age("clips", "shift", Duration::from_secs(20 * 60));
+    let receipt = match rig.invoke(&wanted).await {
+        Outcome::Response(receipt) => receipt,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(receipt["Status"], json!("EXPORTED"), "{receipt}");
+    is_as_told(&rig, &receipt);
+}
