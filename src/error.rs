@@ -291,11 +291,13 @@ impl fmt::Display for Error {
             }
             Self::Spool(_) => f.write_str("a clip could not wait in the ephemeral storage"),
             Self::Upload(_) => f.write_str("the clip could not be stored"),
-            Self::Partly { keys, .. } => write!(
-                f,
-                "of several objects only {} could be made; the same event again makes the rest",
-                keys.join(", ")
-            ),
+            Self::Partly { keys, source } => {
+                write!(f, "of several objects only {} could be made", keys.join(", "))?;
+                match source.as_ref() {
+                    Self::DestinationExists { .. } => Ok(()),
+                    _ => f.write_str("; the same event again makes the rest"),
+                }
+            }
             Self::DestinationExists {
                 bucket,
                 key,

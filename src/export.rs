@@ -89,12 +89,15 @@ impl Job<'_> {
         Origin::of(existing.metadata(), self.request, export_id, number)
     }
 
-    /// Whether it is what this export would make there.
+    /// Whether it is in nobody's way: what this export would make there, or an object after the first, which decides.
     fn is_ours(&self, existing: &Existing, number: Option<usize>) -> bool {
         match (self.origin(existing, number), self.request.if_exists) {
             // Lambda delivers an event again under the same request id: even FAIL means others.
             (Origin::ThisExport, _) | (Origin::SameClip, IfExists::Skip | IfExists::Overwrite) => true,
-            (Origin::SameClip, IfExists::Fail) | (Origin::Other, _) => false,
+            // A clip is there once its first object is. Others without it are what is left of an export, and an error
+            // that says so has promised that the same request, asked again under another id, makes the rest.
+            (Origin::SameClip, IfExists::Fail) => number.is_some_and(|number| number > 1),
+            (Origin::Other, _) => false,
         }
     }
 

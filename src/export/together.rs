@@ -20,12 +20,13 @@
 //! object is there before that is twice as old. Whoever replaces an object has seen it older than twice
 //! [`LASTS`] and has looked for the first object after that, and S3 shows each object to whoever looks after it
 //! was made: they have found it, and replaced nothing. Who replaces bytes by the same ones takes nothing from
-//! anybody, and makes them young: if they stayed at any age, the first object could come when they are long free. That the other delivery has the same export id proves
-//! nothing: Lambda and SQS deliver at least once, and so at the same time.
+//! anybody, and makes them young: if they stayed at any age, the first object could come when they are long free.
+//! That the other delivery has the same export id proves nothing: Lambda and SQS deliver at least once, and so at
+//! the same time.
 //!
 //! An export that was told of fewer fragments may make one object, under another key, of what becomes several. So
 //! each looks for what the other makes last, right before it makes its own last object; of a clip of one object
-//! that costs a HEAD, which is a tenth of what a PUT costs. What stays is the time of one call: where both have
+//! that costs a HEAD, less than a tenth of a PUT. What stays is the time of one call: where both have
 //! looked before the call of either has made its object, both make theirs and say `EXPORTED`. S3 has no condition
 //! on another key, and the function may not delete what it has made. A later export takes the younger of the two.
 //!

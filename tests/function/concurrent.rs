@@ -207,3 +207,27 @@ async fn the_same_footage_of_twenty_minutes_ago_is_in_nobodys_way() {
     assert_eq!(receipt["Status"], json!("EXPORTED"), "{receipt}");
     is_as_told(&rig, &receipt);
 }
+
+/// The answer to an export that got half way is that the same event makes the rest. A workflow asks again under another
+/// request id; with `FAIL` too, what is there is no clip, but what is left of the same request.
+#[tokio::test]
+async fn the_same_event_makes_the_rest_of_a_clip_that_must_not_be_there() {
+    let rig = Rig::start().await;
+    let mut wanted = covered("workshop", -30, 30);
+    wanted["IfExists"] = json!("FAIL");
+    half_made(&rig, &wanted).await;
+    for age in [0, 20, 33] {
+        rig.s3.age("clips", "shift", Duration::from_secs(age * 60));
+        match rig.invoke(&wanted).await {
+            Outcome::Response(receipt) => {
+                assert_eq!(receipt["Status"], json!("EXPORTED"), "{receipt}");
+                is_as_told(&rig, &receipt);
+                return;
+            }
+            // Not yet, but it is worth to ask again.
+            Outcome::Error { error_type, .. } if error_type == "ServiceUnavailable" => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("the rest was never made");
+}
