@@ -293,8 +293,8 @@ impl fmt::Display for Error {
             Self::Upload(_) => f.write_str("the clip could not be stored"),
             Self::Partly { keys, source } => {
                 write!(f, "of several objects only {} could be made", keys.join(", "))?;
-                match source.as_ref() {
-                    Self::DestinationExists { .. } => Ok(()),
+                match source.error_type() {
+                    ErrorType::DestinationExists => Ok(()),
                     _ => f.write_str("; the same event again makes the rest"),
                 }
             }

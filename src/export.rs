@@ -315,6 +315,7 @@ fn mends_by_starting_over(error: &Error, course: &Course) -> bool {
     match error {
         Error::Strange { .. } => true,
         Error::Upload(error) => is_decided_elsewhere(error) || error.is_corruption(),
+        Error::Partly { source, .. } => mends_by_starting_over(source, course),
         error => matches!(course, Course::Unlisted(_)) && breaks_off(error),
     }
 }
@@ -340,6 +341,10 @@ fn explained(error: Error, tally: &Tally) -> Error {
             last_failure: tally.last_failure(),
         },
         Error::Unsettled(error) => Error::Unsettled(Box::new(explained(*error, tally))),
+        Error::Partly { keys, source } => Error::Partly {
+            keys,
+            source: Box::new(explained(*source, tally)),
+        },
         error => error,
     }
 }

@@ -172,16 +172,17 @@ where
     let Some(error) = error else {
         return Ok(Ended::StartOver);
     };
-    if !made.is_empty() {
-        tracing::error!(keys = ?made, "only some of the objects are there");
-        return Err(Error::Partly {
-            keys: made.into_iter().map(str::to_owned).collect(),
-            source: Box::new(error),
-        });
-    }
-    Err(if unsettled {
+    let error = if unsettled {
         Error::Unsettled(Box::new(error))
     } else {
         error
+    };
+    if made.is_empty() {
+        return Err(error);
+    }
+    tracing::error!(keys = ?made, "only some of the objects are there");
+    Err(Error::Partly {
+        keys: made.into_iter().map(str::to_owned).collect(),
+        source: Box::new(error),
     })
 }
