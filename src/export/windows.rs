@@ -288,7 +288,9 @@ impl<'a> Windows<'a> {
     }
 
     /// Whether a clip can go into the movie that is being made. Sound that begins or ends with it may
-    /// be a microphone that was switched, or another set of tracks; `GetClip` knows.
+    /// be a microphone that was switched, or another set of tracks; `GetClip` knows. A copy that the plan leaves out
+    /// may begin between the two and is judged with them. Most often it is of the connection that the second one is
+    /// of; if it were of a third kind, there would be an object more than is needed, of which nothing is missing.
     async fn belongs(&self, window: &Range<usize>, tables: &ClipTables) -> Result<bool, Error> {
         let Some(movie) = &self.movie else {
             return Ok(true);
