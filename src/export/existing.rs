@@ -78,13 +78,13 @@ pub(super) async fn judge(
             "tags, metadata and storage class of an object that is there already are left as they are"
         );
     }
-    tracing::info!("exported already");
     let mut clips = Vec::new();
     let mut account = None;
     let first_modified = existing.last_modified;
     let mut next = Some((number, existing));
     while let Some((number, existing)) = next.take() {
         let key = key_of(job, number);
+        tracing::info!(key, etag = existing.stored.etag, "exported already");
         let movie = movie(job, &key, &existing).await;
         account.get_or_insert_with(|| {
             if number.is_some() {

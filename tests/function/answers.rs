@@ -57,6 +57,7 @@ async fn a_small_clip_is_one_put_and_the_receipt_tells_all() {
                      "SampleRate": 16000},
                 ],
             }],
+            "ClipCount": 1,
             "Coverage": "COMPLETE",
             "Gaps": [],
             "Doubts": [],
