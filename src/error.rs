@@ -76,8 +76,8 @@ pub enum Error {
         /// Whether it is an earlier export of the same clip (and the request said `FAIL`).
         same_clip: bool,
     },
-    /// Another export of the clip has made one of its several objects with other footage, and not the first,
-    /// which is the last to be made.
+    /// An export of the clip has made one of its several objects, of other bytes than this one would, and not the
+    /// first, which is the last to be made.
     UnderWay {
         /// The bucket.
         bucket: String,
@@ -296,11 +296,13 @@ impl fmt::Display for Error {
             }
             Self::Spool(_) => f.write_str("a clip could not wait in the ephemeral storage"),
             Self::Upload(_) => f.write_str("the clip could not be stored"),
-            Self::Partly { keys, .. } => write!(
-                f,
-                "of several objects only {} could be made; the same event again makes the rest",
-                keys.join(", ")
-            ),
+            Self::Partly { keys, source } => {
+                write!(f, "of several objects only {} could be made", keys.join(", "))?;
+                match source.error_type() {
+                    ErrorType::DestinationExists => Ok(()),
+                    _ => f.write_str("; the same event again makes the rest"),
+                }
+            }
             Self::DestinationExists {
                 bucket,
                 key,
@@ -315,8 +317,8 @@ impl fmt::Display for Error {
             }
             Self::UnderWay { bucket, key, from } => write!(
                 f,
-                "another export of this very clip has made s3://{bucket}/{key}, with other footage than the archive has \
-                 now, and not all of the clip's objects; if it has ended, that object may be replaced from {} on",
+                "an export of this very clip has made s3://{bucket}/{key}, of other bytes than this one would write \
+                 there, and not all of the clip's objects; if it has ended, that object may be replaced from {} on",
                 rfc3339(*from)
             ),
             Self::Deadline {

@@ -83,17 +83,21 @@ impl Job<'_> {
         (self.request.boundary == Boundary::Exact).then_some(start..end)
     }
 
-    /// Whose work an object at one of the keys is.
-    fn origin(&self, existing: &Existing) -> Origin {
-        Origin::of(existing.metadata(), self.request, &self.invocation.export_id)
+    /// Whose work the object at the key of the clip, or of its object `number`, is.
+    fn origin(&self, existing: &Existing, number: Option<usize>) -> Origin {
+        let export_id = &self.invocation.export_id;
+        Origin::of(existing.metadata(), self.request, export_id, number)
     }
 
-    /// Whether an object at one of the keys is what this export would make there.
-    fn is_ours(&self, existing: &Existing) -> bool {
-        match (self.origin(existing), self.request.if_exists) {
+    /// Whether it is in nobody's way: what this export would make there, or an object after the first, which decides.
+    fn is_ours(&self, existing: &Existing, number: Option<usize>) -> bool {
+        match (self.origin(existing, number), self.request.if_exists) {
             // Lambda delivers an event again under the same request id: even FAIL means others.
             (Origin::ThisExport, _) | (Origin::SameClip, IfExists::Skip | IfExists::Overwrite) => true,
-            (Origin::SameClip, IfExists::Fail) | (Origin::Other, _) => false,
+            // A clip is there once its first object is. Others without it are what is left of an export, and an error
+            // that says so has promised that the same request, asked again under another id, makes the rest.
+            (Origin::SameClip, IfExists::Fail) => number.is_some_and(|number| number > 1),
+            (Origin::Other, _) => false,
         }
     }
 
@@ -122,8 +126,8 @@ enum Halt {
     Failed(Error),
     /// The clip turned out to be several objects, or only one, which needs other keys.
     Renumber,
-    /// Another export has made the clip, of several objects: the first of them.
-    Found(Box<Existing>),
+    /// Another export has made the clip: its object, or with the number 1 the first of several.
+    Found(Option<usize>, Box<Existing>),
 }
 
 impl From<Error> for Halt {
@@ -313,6 +317,7 @@ fn mends_by_starting_over(error: &Error, course: &Course) -> bool {
     match error {
         Error::Strange { .. } => true,
         Error::Upload(error) => is_decided_elsewhere(error) || error.is_corruption(),
+        Error::Partly { source, .. } => mends_by_starting_over(source, course),
         error => matches!(course, Course::Unlisted(_)) && breaks_off(error),
     }
 }
@@ -338,6 +343,10 @@ fn explained(error: Error, tally: &Tally) -> Error {
             last_failure: tally.last_failure(),
         },
         Error::Unsettled(error) => Error::Unsettled(Box::new(explained(*error, tally))),
+        Error::Partly { keys, source } => Error::Partly {
+            keys,
+            source: Box::new(explained(*source, tally)),
+        },
         error => error,
     }
 }

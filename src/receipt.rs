@@ -2,6 +2,7 @@
 
 mod account;
 mod clip;
+mod room;
 
 pub use account::{Account, Coverage};
 pub use clip::{ClipReceipt, Footage};
@@ -21,11 +22,15 @@ pub struct Receipt {
     pub status: Status,
     /// What was asked, with every default filled in.
     pub request: Requested,
-    /// What there is now: one clip, or one for each run of a codec.
+    /// What there is now: one clip, or one for each run of a codec. The JSON names the first of them, as many as there
+    /// is room for.
+    #[serde(serialize_with = "room::those_named")]
     pub clips: Vec<ClipReceipt>,
+    /// How many there are.
+    clip_count: usize,
     /// Whether the clips are known to hold all of the range.
     pub coverage: Coverage,
-    /// The spans of the range that they are known not to hold, of more than a thousand the earliest.
+    /// The spans of the range that they are known not to hold, the earliest of them.
     gaps: Vec<GapReceipt>,
     /// Reasons to believe that they lack more.
     pub doubts: Vec<DoubtReceipt>,
@@ -128,12 +133,21 @@ impl Receipt {
         account: Account,
         tally: &Tally,
     ) -> Self {
+        let named = room::named(&clips);
+        if named < clips.len() {
+            tracing::warn!(
+                clips = clips.len(),
+                named,
+                "there is no room for all clips in the receipt: the log names them"
+            );
+        }
         Self {
             status,
             request: request.into(),
-            clips,
             coverage: account.coverage,
-            gaps: account.named_gaps(),
+            gaps: account.named_gaps(room::beside(&clips)),
+            clip_count: clips.len(),
+            clips,
             doubts: account.doubts.iter().map(DoubtReceipt::from).collect(),
             listed: account.listed,
             waited_seconds: tally.time(Stage::Wait).as_secs_f64(),

@@ -121,20 +121,25 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Compares an object's metadata with a request and the export that serves it.
+    /// Compares an object's metadata with a request, the export that serves it, and the number that the object would
+    /// have among several: where keys of clips are like numbered keys of others, one of several objects would pass
+    /// for the clip, or a whole clip for one of several.
     pub fn of<'a>(
         metadata: impl IntoIterator<Item = (&'a str, &'a str)>,
         request: &ExportRequest,
         export_id: &str,
+        number: Option<usize>,
     ) -> Self {
-        let (mut same_clip, mut same_export) = (false, false);
+        let (mut same_clip, mut same_export, mut found_number) = (false, false, None);
         for (name, value) in metadata {
             match name {
                 FINGERPRINT => same_clip = value == request.fingerprint(),
                 EXPORT_ID => same_export = value == export_id,
+                NUMBER => found_number = Some(value),
                 _ => {}
             }
         }
+        same_clip &= found_number == number.map(|number| number.to_string()).as_deref();
         match (same_clip, same_export) {
             (true, true) => Self::ThisExport,
             (true, false) => Self::SameClip,

@@ -196,19 +196,23 @@ fn an_object_says_whose_it_is() {
     let request = parse(&minimal("")).expect("valid");
     let other = parse(&minimal("").replace("front-door", "gate")).expect("valid");
     let metadata = request.object_metadata("id-1");
-    let origin = |request: &ExportRequest, id: &str| {
-        Origin::of(
-            metadata
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-            request,
-            id,
-        )
+    let mut numbered = metadata.clone();
+    numbered.push(ExportRequest::numbered_metadata(2));
+    let origin = |metadata: &[(String, String)], request: &ExportRequest, id: &str, number| {
+        let metadata = metadata
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        Origin::of(metadata, request, id, number)
     };
-    assert_eq!(origin(&request, "id-1"), Origin::ThisExport);
-    assert_eq!(origin(&request, "id-2"), Origin::SameClip);
-    assert_eq!(origin(&other, "id-1"), Origin::Other);
-    assert_eq!(Origin::of([], &request, "id-1"), Origin::Other);
+    assert_eq!(origin(&metadata, &request, "id-1", None), Origin::ThisExport);
+    assert_eq!(origin(&metadata, &request, "id-2", None), Origin::SameClip);
+    assert_eq!(origin(&metadata, &other, "id-1", None), Origin::Other);
+    assert_eq!(origin(&[], &request, "id-1", None), Origin::Other);
+    assert_eq!(origin(&metadata, &request, "id-1", Some(2)), Origin::Other);
+    assert_eq!(origin(&numbered, &request, "id-1", Some(2)), Origin::ThisExport);
+    for number in [None, Some(1), Some(22)] {
+        assert_eq!(origin(&numbered, &request, "id-1", number), Origin::Other);
+    }
 }
 
 #[test]

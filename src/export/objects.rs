@@ -136,7 +136,7 @@ where
     let (mut error, mut found) = match halt {
         Halt::Failed(error) => (Some(error), None),
         Halt::Renumber => (None, None),
-        Halt::Found(first) => (None, Some((Some(1), first))),
+        Halt::Found(number, existing) => (None, Some((number, existing))),
     };
     // What goes wrong in cleaning up is not why the attempt failed.
     let cause = job.tally.last_failure();
@@ -162,6 +162,9 @@ where
         .map(|making| making.key.as_str())
         .collect();
     if let Some((number, existing)) = found {
+        if number.is_none() && !made.is_empty() {
+            tracing::warn!(keys = ?made, "another export has made the clip as one object: these are left, and no part of it");
+        }
         return judge(job, number, *existing)
             .await
             .map(|receipt| Ended::Found(Box::new(receipt)));
@@ -172,16 +175,17 @@ where
     let Some(error) = error else {
         return Ok(Ended::StartOver);
     };
-    if !made.is_empty() {
-        tracing::error!(keys = ?made, "only some of the objects are there");
-        return Err(Error::Partly {
-            keys: made.into_iter().map(str::to_owned).collect(),
-            source: Box::new(error),
-        });
-    }
-    Err(if unsettled {
+    let error = if unsettled {
         Error::Unsettled(Box::new(error))
     } else {
         error
+    };
+    if made.is_empty() {
+        return Err(error);
+    }
+    tracing::error!(keys = ?made, "only some of the objects are there");
+    Err(Error::Partly {
+        keys: made.into_iter().map(str::to_owned).collect(),
+        source: Box::new(error),
     })
 }

@@ -71,7 +71,10 @@ pub(super) async fn settle(
     };
     match existing {
         None => Ok(nothing),
-        Some(existing) if job.origin(&existing) == Origin::ThisExport && upload.made(&existing.stored) => {
+        Some(existing)
+            if job.origin(&existing, making.number) == Origin::ThisExport
+                && upload.made(&existing.stored) =>
+        {
             tracing::warn!(
                 error = error.map(|error| chain(error)),
                 "the object is there although its making seemed to fail"
@@ -79,7 +82,9 @@ pub(super) async fn settle(
             Ok(Landed::Ours(existing.stored))
         }
         Some(_) if job.request.if_exists == IfExists::Overwrite => Ok(nothing),
-        Some(existing) => accept(job, key, existing).map(|existing| Landed::Theirs(Box::new(existing))),
+        Some(existing) => {
+            accept(job, making.number, existing).map(|existing| Landed::Theirs(Box::new(existing)))
+        }
     }
 }
 

@@ -297,7 +297,8 @@ async fn of_several_objects_none_is_made_where_another_is_in_the_way() {
 #[tokio::test]
 async fn what_an_earlier_delivery_had_begun_is_ended_when_that_has_ended() {
     let rig = rig().await;
-    let metadata = rig.request.object_metadata("another request");
+    let mut metadata = rig.request.object_metadata("another request");
+    metadata.push(ExportRequest::numbered_metadata(2));
     let metadata: Vec<_> = metadata
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))

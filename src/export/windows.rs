@@ -34,6 +34,9 @@ pub(super) struct Windows<'a> {
     movie: Option<Joining>,
     /// Whether an answer has told how long a frame lasts.
     knows_frame: bool,
+    /// Retries of windows of which nothing came whole, since one came whole: each costs its clip's share of the
+    /// quota and its bytes again, and without a bound there would be one for every fragment.
+    alone: Backoff,
     /// Windows that have been fetched.
     done: u32,
 }
@@ -74,6 +77,7 @@ impl<'a> Windows<'a> {
     pub(super) fn new(job: &'a Job<'a>, listed: &'a mut Listed, makings: &'a mut Vec<Making>) -> Self {
         Self {
             queue: listed.windows(0),
+            alone: Backoff::new(job.transfer.retries),
             job,
             listed,
             makings,
@@ -98,12 +102,18 @@ impl<'a> Windows<'a> {
                     continue;
                 }
                 // Not one fragment of it came whole, because of the others or for itself.
-                Err(Halt::Failed(Error::Strange {
-                    source: Strange::Nothing,
-                    ..
-                })) if window.len() > 1 => {
+                Err(Halt::Failed(
+                    error @ Error::Strange {
+                        source: Strange::Nothing,
+                        ..
+                    },
+                )) if window.len() > 1 => {
+                    let (walls, tally) = (&self.job.invocation.walls, self.job.tally);
+                    let (failure, what) = (|| chain(&error), "asking for its first fragment alone");
+                    if !retry::wait(&mut self.alone, walls, tally, failure, Some(&window), what).await {
+                        return Err(Halt::Failed(error));
+                    }
                     let second = window.start.saturating_add(1);
-                    tracing::warn!(window = ?window, "asking for its first fragment alone");
                     self.queue = self.listed.windows(second);
                     self.queue.push_front(window.start..second);
                     self.ahead = None;
@@ -115,6 +125,9 @@ impl<'a> Windows<'a> {
                 Came::Fragments(count) => {
                     self.done = self.done.saturating_add(1);
                     let next = window.start.saturating_add(count);
+                    if next == window.end && window.len() > 1 {
+                        self.alone = Backoff::new(self.job.transfer.retries);
+                    }
                     if next < window.end {
                         tracing::warn!(
                             window = ?window,
@@ -276,7 +289,9 @@ impl<'a> Windows<'a> {
     }
 
     /// Whether a clip can go into the movie that is being made. Sound that begins or ends with it may
-    /// be a microphone that was switched, or another set of tracks; `GetClip` knows.
+    /// be a microphone that was switched, or another set of tracks; `GetClip` knows. A copy that the plan leaves out
+    /// may begin between the two and is judged with them. Most often it is of the connection that the second one is
+    /// of; if it were of a third kind, there would be an object more than is needed, of which nothing is missing.
     async fn belongs(&self, window: &Range<usize>, tables: &ClipTables) -> Result<bool, Error> {
         let Some(movie) = &self.movie else {
             return Ok(true);

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::milliseconds;
+use super::{milliseconds, room};
 use crate::plan::{Doubt, Gap, Plan};
 
-/// Gaps that a receipt names, the earliest ones. Each takes 130 bytes, and a state of Step Functions holds 256 KiB: the gaps
-/// of a camera that moves every half minute would fail the workflow of a day that was exported. The log names all.
+/// Gaps that a receipt names at most, the earliest ones, at 130 bytes each: those of a camera that moves every half
+/// minute would fail the workflow of a day that was exported. The log names all.
 const NAMED_GAPS: usize = 1_000;
 
 /// What is known about the completeness of a clip.
@@ -129,9 +129,12 @@ impl Account {
         }
     }
 
-    /// The gaps that a receipt names.
-    pub(super) fn named_gaps(&self) -> Vec<GapReceipt> {
-        self.gaps.iter().take(NAMED_GAPS).map(GapReceipt::from).collect()
+    /// The gaps that a receipt names, in so many bytes.
+    pub(super) fn named_gaps(&self, bytes: usize) -> Vec<GapReceipt> {
+        let gaps = self.gaps.iter().take(NAMED_GAPS);
+        let mut gaps: Vec<GapReceipt> = gaps.map(GapReceipt::from).collect();
+        gaps.truncate(room::fitting(&gaps, bytes).0);
+        gaps
     }
 
     /// Of clips that were there already: what their metadata says of their coverage.
@@ -184,11 +187,11 @@ mod tests {
         let mut plan = Plan::new(fragments.collect(), selector, &range, Boundary::Cover);
         plan.learn_frame(40);
         let account = Account::of_plan(&plan, 1, 0);
-        let named = serde_json::to_string(&account.named_gaps()).expect("JSON");
+        let named = serde_json::to_string(&account.named_gaps(room::beside(&[]))).expect("JSON");
         assert!(named.len() < 200 * 1024, "{}", named.len());
         let told = serde_json::to_value(&account.listed).expect("JSON");
         assert_eq!(told["GapCount"], day);
         assert_eq!(told["GapSeconds"], 4320.0 * 18.0);
-        assert_eq!(account.named_gaps().len(), NAMED_GAPS);
+        assert_eq!(account.named_gaps(room::beside(&[])).len(), NAMED_GAPS);
     }
 }

@@ -36,8 +36,7 @@ fn is_as_told(rig: &Rig, receipt: &Value) {
 
 /// An export that has listed less, and of which the operation `held` takes so long, and another one that begins
 /// meanwhile and ends before it; their receipts.
-async fn race(rig: &Rig, held: Duration) -> (Outcome, Value) {
-    let wanted = covered("foundry", -30, 30);
+async fn race(rig: &Rig, wanted: &Value, held: Duration) -> (Outcome, Value) {
     let runtime = RuntimeApi::start().await.expect("the runtime API");
     let _twin = rig.twin(&runtime);
     rig.kvs_fault("GetClip", When::Call(1), Fault::Delay(held));
@@ -50,13 +49,13 @@ async fn race(rig: &Rig, held: Duration) -> (Outcome, Value) {
             other => panic!("{other:?}"),
         }
     };
-    tokio::join!(rig.invoke(&wanted), faster)
+    tokio::join!(rig.invoke(wanted), faster)
 }
 
 #[tokio::test]
 async fn a_slower_export_that_knows_less_replaces_nothing() {
     let rig = Rig::with_camera(foundry()).await;
-    let (slower, faster) = race(&rig, Duration::from_secs(3)).await;
+    let (slower, faster) = race(&rig, &covered("foundry", -30, 30), Duration::from_secs(3)).await;
     let Outcome::Response(slower) = slower else {
         panic!("{slower:?}")
     };
@@ -68,6 +67,25 @@ async fn a_slower_export_that_knows_less_replaces_nothing() {
     assert_eq!(slower["Clips"].as_array().map(Vec::len), Some(2));
 }
 
+/// The slower one was not told of the fragment with which the codec changes, so that its clip is one object.
+#[tokio::test]
+async fn a_clip_that_one_makes_of_two_objects_is_not_made_by_another_of_one() {
+    let change = (TEN + 30) * MS;
+    let camera = Stream::builder("foundry", Footage::h264_aac())
+        .then_footage(Footage::h265())
+        .codec_changes(CodecChanges::At(vec![change]))
+        .unlisted(change, change + 1000, Unlisted::FirstCalls(1));
+    let rig = Rig::with_camera(camera).await;
+    let (slower, faster) = race(&rig, &covered("foundry", 0, 30), Duration::from_secs(3)).await;
+    let Outcome::Response(slower) = slower else {
+        panic!("{slower:?}")
+    };
+    assert_eq!(faster["Status"], json!("EXPORTED"));
+    assert_eq!(slower["Status"], json!("ALREADY_EXPORTED"), "{slower}");
+    assert_eq!(rig.s3.objects("clips"), ["shift-1.mp4", "shift-2.mp4"]);
+    is_as_told(&rig, &slower);
+}
+
 /// The faster one has made its second object, and its first takes longer than the slower one waits.
 #[tokio::test]
 async fn an_export_that_is_still_under_way_loses_no_object() {
@@ -75,13 +93,14 @@ async fn an_export_that_is_still_under_way_loses_no_object() {
     for operation in ["PutObject", "CompleteMultipartUpload"] {
         rig.s3_fault(operation, When::Call(2), Fault::Delay(Duration::from_secs(6)));
     }
-    let (slower, faster) = race(&rig, Duration::from_secs(1)).await;
+    let wanted = covered("foundry", -30, 30);
+    let (slower, faster) = race(&rig, &wanted, Duration::from_secs(1)).await;
     assert_eq!(faster["Status"], json!("EXPORTED"));
     is_as_told(&rig, &faster);
     let (label, message) = rig.error_of(slower);
     assert_eq!(label, "ServiceUnavailable", "{message}");
     assert!(message.contains("s3://clips/shift-2.mp4"), "{message}");
-    let again = rig.receipt(&covered("foundry", -30, 30)).await;
+    let again = rig.receipt(&wanted).await;
     assert_eq!(again["Status"], json!("ALREADY_EXPORTED"), "{again}");
     is_as_told(&rig, &again);
 }
@@ -171,4 +190,44 @@ async fn only_the_object_that_was_looked_at_is_replaced() {
         (rig.s3.objects("clips"), rig.s3.uploads()),
         (vec!["shift-2.mp4".to_owned()], vec![])
     );
+}
+
+/// The same twenty minutes later, as a queue delivers again: what holds the very bytes that would be written is in
+/// nobody's way, and no other footage.
+#[tokio::test]
+async fn the_same_footage_of_twenty_minutes_ago_is_in_nobodys_way() {
+    let rig = Rig::start().await;
+    let wanted = covered("workshop", -30, 30);
+    half_made(&rig, &wanted).await;
+    rig.s3.age("clips", "shift", Duration::from_secs(20 * 60));
+    let receipt = match rig.invoke(&wanted).await {
+        Outcome::Response(receipt) => receipt,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(receipt["Status"], json!("EXPORTED"), "{receipt}");
+    is_as_told(&rig, &receipt);
+}
+
+/// The answer to an export that got half way is that the same event makes the rest. A workflow asks again under another
+/// request id; with `FAIL` too, what is there is no clip, but what is left of the same request.
+#[tokio::test]
+async fn the_same_event_makes_the_rest_of_a_clip_that_must_not_be_there() {
+    let rig = Rig::start().await;
+    let mut wanted = covered("workshop", -30, 30);
+    wanted["IfExists"] = json!("FAIL");
+    half_made(&rig, &wanted).await;
+    for age in [0, 20, 33] {
+        rig.s3.age("clips", "shift", Duration::from_secs(age * 60));
+        match rig.invoke(&wanted).await {
+            Outcome::Response(receipt) => {
+                assert_eq!(receipt["Status"], json!("EXPORTED"), "{receipt}");
+                is_as_told(&rig, &receipt);
+                return;
+            }
+            // Not yet, but it is worth to ask again.
+            Outcome::Error { error_type, .. } if error_type == "ServiceUnavailable" => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("the rest was never made");
 }

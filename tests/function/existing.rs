@@ -215,3 +215,34 @@ async fn a_clip_that_was_made_without_a_list_is_doubted_when_it_is_found() {
     let codes: Vec<_> = doubts.map(|doubt| &doubt["Code"]).collect();
     assert_eq!(codes, ["NOT_LISTED", "NOT_CUT"], "{found}");
 }
+
+/// Yesterday the clip was three objects; the first run is outside of the retention now, and an `OVERWRITE` made two. The
+/// third of yesterday is none of it: its footage is in the second, too.
+#[tokio::test]
+async fn an_object_that_an_overwrite_has_left_behind_is_not_told_as_part_of_the_clip() {
+    let rig = Rig::start().await;
+    let mut wanted = crate::rig::covered("workshop", -30, 30);
+    rig.receipt(&wanted).await;
+    let second = rig.s3.object("clips", "shift-2.mp4").expect("an object");
+    let bytes = std::fs::read(&second.path).expect("a file");
+    let metadata: Vec<(&str, &str)> = second
+        .metadata
+        .iter()
+        .map(|(name, value)| match name.as_str() {
+            "clip-number" => ("clip-number", "3"),
+            "clip-export-id" => ("clip-export-id", "yesterday's"),
+            name => (name, value.as_str()),
+        })
+        .collect();
+    rig.s3
+        .put_object("clips", "shift-3.mp4", &bytes, "video/mp4", &metadata)
+        .expect("room");
+    rig.s3
+        .age("clips", "shift", std::time::Duration::from_secs(24 * 3600));
+    wanted["IfExists"] = json!("OVERWRITE");
+    let made = rig.receipt(&wanted).await;
+    assert_eq!(made["Clips"].as_array().map(Vec::len), Some(2), "{made}");
+    wanted["IfExists"] = json!("SKIP");
+    let found = rig.receipt(&wanted).await;
+    assert_eq!(found["Clips"].as_array().map(Vec::len), Some(2), "{found}");
+}

@@ -137,3 +137,59 @@ async fn after_a_window_that_was_not_found_the_next_ones_are_asked_for_early_aga
         early = tokio::time::timeout(Duration::from_secs(20), early) => early.expect("a sixth call"),
     }
 }
+
+/// Two deliveries at once: to one of them the list did not yet name the fragment with which the codec changes, so that
+/// it makes one object, and the other, which has looked at the keys before that, two. One of them has made the clip.
+#[tokio::test]
+async fn a_clip_that_one_makes_of_one_object_is_not_made_by_another_of_two() {
+    use clip_export_local::footage::Footage;
+    use clip_export_local::kvs::{CodecChanges, Stream, Unlisted};
+    let change = (crate::rig::TEN + 30) * crate::rig::MS;
+    let camera = Stream::builder("foundry", Footage::h264_aac())
+        .then_footage(Footage::h265())
+        .codec_changes(CodecChanges::At(vec![change]))
+        .unlisted(change, change + 1000, Unlisted::FirstCalls(1));
+    let rig = crate::rig::Rig::with_camera(camera).await;
+    let wanted = crate::rig::covered("foundry", 0, 30);
+    let one = rig.receipt(&wanted).await;
+    assert_eq!(one["Status"], serde_json::json!("EXPORTED"), "{one}");
+    // What the other delivery saw when it looked.
+    rig.s3_fault(
+        "HeadObject",
+        clip_export_local::faults::When::Call(1),
+        crate::rig::refused(404, "NotFound"),
+    );
+    let other = rig.receipt(&wanted).await;
+    assert_eq!(rig.s3.objects("clips"), ["shift.mp4"], "{other}\n{}", rig.log());
+    assert_eq!(other["Status"], serde_json::json!("ALREADY_EXPORTED"), "{other}");
+}
+
+/// Of every window of several fragments nothing comes: each time its first fragment is had alone, which is counted, and
+/// not for ever.
+#[tokio::test]
+async fn a_rest_of_which_nothing_comes_is_not_asked_for_as_often_as_it_has_fragments() {
+    let nothing = || Fault::Error {
+        status: 404,
+        code: "ResourceNotFoundException".to_owned(),
+        message: "No fragments found in the stream for the clip request.".to_owned(),
+    };
+    let rig = Setup::default().with("CLIP_RETRIES", "2").start().await;
+    for call in [1, 3] {
+        rig.kvs_fault("GetClip", When::Call(call), nothing());
+    }
+    let receipt = rig.receipt(&event("front-door", 20)).await;
+    shows(&rig, "front-door", (TEN, TEN + 20), &rig.only_object().path);
+    assert_eq!(
+        (&receipt["Retries"], &receipt["GetClipCalls"]),
+        (&json!(2), &json!(5)),
+        "{receipt}"
+    );
+    let rig = Setup::default().with("CLIP_RETRIES", "1").start().await;
+    // Once for the first fragment, and once over again.
+    for call in [1, 3, 4, 6] {
+        rig.kvs_fault("GetClip", When::Call(call), nothing());
+    }
+    let message = rig.fails(&event("front-door", 20), "ClipDamaged").await;
+    assert!(message.contains("no whole fragment"), "{message}");
+    assert_eq!(rig.kvs.calls("GetClip"), 6);
+}

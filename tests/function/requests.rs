@@ -327,3 +327,31 @@ async fn bad_settings_are_told_to_every_event() {
     }
     assert_eq!(rig.aws_calls(), 0);
 }
+
+/// A clip became two objects, and the same footage is asked for under the key of the first: that is half of it.
+#[tokio::test]
+async fn one_of_several_objects_is_not_the_clip() {
+    let rig = crate::rig::Rig::start().await;
+    let mut wanted = crate::rig::covered("workshop", -30, 30);
+    let made = rig.receipt(&wanted).await;
+    assert_eq!(made["Clips"].as_array().map(Vec::len), Some(2), "{made}");
+    wanted["Destination"]["Key"] = serde_json::json!("shift-1.mp4");
+    let (label, message) = rig.error(&wanted).await;
+    assert_eq!(label, "DestinationExists", "{message}");
+}
+
+/// The other way round: the same footage under a key that looks like one of several is nothing that another key has.
+#[tokio::test]
+async fn a_clip_of_its_own_is_no_object_of_another_key() {
+    let rig = crate::rig::Rig::start().await;
+    let mut wanted = crate::rig::covered("front-door", 0, 20);
+    wanted["Destination"]["Key"] = serde_json::json!("shift-1.mp4");
+    rig.receipt(&wanted).await;
+    wanted["Destination"]["Key"] = serde_json::json!("shift.mp4");
+    let receipt = rig.receipt(&wanted).await;
+    assert_eq!(
+        receipt["Clips"][0]["Key"],
+        serde_json::json!("shift.mp4"),
+        "{receipt}"
+    );
+}
