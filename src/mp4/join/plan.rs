@@ -87,12 +87,12 @@ impl Joiner {
             let earlier = started.then_some(state.report.end_ms);
             state.report.end_ms = end_ms.max(earlier).unwrap_or_default();
             state.report.fragments += left(selection, &segments);
-            state.report.hidden_pictures += hidden;
         } else {
             // Nothing of the clip is presented, and so nothing of it counts.
             state = self.state.clone();
             mix = None;
         }
+        state.report.hidden_pictures += hidden;
         state.mix(tables, &segments, cut, started, mix.as_mut())?;
         let layout = lay_out(tables, &segments, mix.as_ref(), passed, self.position)?;
         let stretches = segments

@@ -319,30 +319,43 @@ fn a_movie_of_more_than_36_hours_is_refused_as_a_clip_is() {
     finish(joiner, &payload);
 }
 
-/// The edit list of the pictures ends after so many milliseconds, of 320 and of eight pictures. A millisecond, which is a
-/// tick of the movie, may be rounding.
+/// What a range of 320 ms and eight pictures becomes, with an edit list; the pictures are presented so many milliseconds after
+/// they are decoded.
+fn with_edit_list(offsets: [i32; 8]) -> File {
+    let mut source = clip(1, 8, aac(5));
+    for (picture, offset) in source.video.iter_mut().zip(offsets) {
+        picture.offset = offset;
+    }
+    let source = source.file();
+    let (mut joiner, mut payload) = (Joiner::new(Some(0..320)), Vec::new());
+    let starts = fragments(&read(&source), 0, false);
+    add(&mut joiner, &source, &starts, &mut payload, &[usize::MAX]);
+    finish(joiner, &payload)
+}
+
+/// Joins it, presented for so many milliseconds from a tick of its pictures on, with another clip of eight pictures.
+fn with_another(source: &File, [shown_ms, from]: [u32; 2]) -> File {
+    let mut file = source.bytes.clone();
+    let elst = file.windows(4).position(|four| four == b"elst");
+    // Behind the version and the count.
+    let edit = elst.expect("an edit list") + 12;
+    file[edit..edit + 8].copy_from_slice(&be32(&[shown_ms, from]));
+    join_files(&[file, clip(1, 8, aac(5)).file()], &[usize::MAX])
+}
+
+/// A millisecond, which is a tick of the movie, may be rounding.
 #[test]
 fn pictures_that_a_clip_hides_at_its_end_are_left_out_and_counted() {
-    let source = clip(1, 8, aac(5)).file();
-    let (mut joiner, mut payload) = (Joiner::new(Some(0..320)), Vec::new());
-    add(
-        &mut joiner,
-        &source,
-        &fragments(&read(&source), 0, false),
-        &mut payload,
-        &[usize::MAX],
-    );
-    let source = finish(joiner, &payload);
-    let per_ms = source.tables.movie_timescale() / 1000;
+    let source = with_edit_list([0; 8]);
     for (shown_ms, hidden) in [(320, 0), (280, 0), (279, 1), (100, 5), (1, 7)] {
-        let mut file = source.bytes.clone();
-        let elst = file.windows(4).position(|four| four == b"elst");
-        // Behind the version and the count.
-        let duration = elst.expect("an edit list") + 12;
-        file[duration..duration + 4].copy_from_slice(&be32(&[shown_ms * per_ms]));
-        let joined = join_files(&[file, clip(1, 8, aac(5)).file()], &[usize::MAX]);
+        let joined = with_another(&source, [shown_ms, 0]);
         assert_eq!(joined.report.hidden_pictures, hidden, "{shown_ms}");
         assert_eq!(joined.pictures().len() as u64, 16 - hidden, "{shown_ms}");
         assert_eq!(joined.report.fragments, 2, "{shown_ms}");
     }
+    // The first is decoded 40 ms before it is presented.
+    let source = with_edit_list([40, 80, 0, 80, 0, 80, 0, 40]);
+    let joined = with_another(&source, [1, 0]);
+    assert_eq!((joined.report.hidden_pictures, joined.report.fragments), (8, 1));
+    assert_eq!(joined.pictures().len(), 8);
 }
