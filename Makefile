@@ -239,7 +239,7 @@ torture: export TORTURE_SEED = $(SEED)
 torture: export TORTURE_CASE = $(CASE)
 torture: export TORTURE_EXPORTS = $(EXPORTS)
 torture: export TORTURE_MINUTES = $(MINUTES)
-torture: judges  ## faults at random, kills and races on the function that ships: SEED=1 EXPORTS=1000 MINUTES=60; CASE=… plays one again
+torture: judges  ## faults at random, kills and races on the function that ships: at random too, SEED=… the same again; EXPORTS=1000 MINUTES=60; CASE=… plays one again
 	mkdir -p "$(dir $(TORTURE_OUT))"
 	cargo build --release --locked --bin clip-export
 	cargo test --quiet --locked --test torture the_storm_is_survived -- --ignored --exact --nocapture

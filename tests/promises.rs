@@ -10,10 +10,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "src/event.rs",
     "src/event",
     "src/plan.rs",
+    "src/plan",
     "src/mp4.rs",
     "src/mp4",
     "src/backoff.rs",

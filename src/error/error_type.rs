@@ -106,7 +106,8 @@ impl ErrorType {
             }
             Self::NoFragments => {
                 "Check that the camera was sending, that the selector fits the range (PRODUCER_TIMESTAMP is the camera's \
-                 clock), and that the range lies inside of the stream's retention period."
+                 clock), and that the range lies inside of the stream's retention period. FRAGMENT takes none but fragments that start \
+                 in the range: COVER takes the one that runs at its start too."
             }
             Self::OutsideRetention => {
                 "Ask for a range inside of the stream's retention period; a stream with a retention of 0 keeps nothing."
@@ -115,8 +116,8 @@ impl ErrorType {
                 "Try again from the moment that is named, or let the function wait longer (CLIP_MAX_WAIT_SECONDS, Timeout)."
             }
             Self::UnsupportedMedia => {
-                "GetClip takes H.264 or H.265, alone or with AAC, and H.264 with G.711 A-law: set the camera to one of these. \
-                 If the tables are too large, ask for a shorter range."
+                "GetClip takes H.264 or H.265, alone or with AAC, and H.264 with G.711 A-law: set the camera to one of these, \
+                 or, where it is the moov that would be too large, ask for a shorter range."
             }
             Self::AccessDenied => {
                 "Check the function's role: kinesisvideo:GetDataEndpoint, ListFragments and GetClip on the stream; s3:PutObject, \

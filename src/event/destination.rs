@@ -165,13 +165,14 @@ fn tags(reader: &mut Reader<'_>, object: &Object<'_>) -> Vec<(String, String)> {
                 ),
             );
         }
-        for text in [key, value] {
+        for (what, text) in [("key", key), ("value of", value)] {
             if let Some(odd) = text.chars().find(|c| !is_tag_char(*c)) {
+                // What a tag says is nobody's who reads the log.
                 reader.fault(
                     &path,
                     format!(
-                        "{} holds {odd:?}; S3 tags take letters, digits, spaces and + - = . _ : / @",
-                        shown_text(text)
+                        "the {what} {} holds {odd:?}; S3 tags take letters, digits, spaces and + - = . _ : / @",
+                        shown_text(key)
                     ),
                 );
             }

@@ -64,11 +64,16 @@ impl std::error::Error for Faults {}
 
 /// A value as a message shows it: quoted where it is text, cut where it is long.
 pub(super) fn shown(json: &Json) -> String {
+    shown_value(json).unwrap_or_else(|| json.kind().to_owned())
+}
+
+/// As [`shown`]; nothing of what has members or no value.
+pub(super) fn shown_value(json: &Json) -> Option<String> {
     match json {
-        Json::String(text) => shown_text(text),
-        Json::Number(number) => number.to_string(),
-        Json::Bool(value) => value.to_string(),
-        other => other.kind().to_owned(),
+        Json::String(text) => Some(shown_text(text)),
+        Json::Number(number) => Some(number.to_string()),
+        Json::Bool(value) => Some(value.to_string()),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Home;
-use super::fault::{Fault, Faults, shown, shown_text};
+use super::fault::{Fault, Faults, shown_text, shown_value};
 use super::json::Json;
 
 /// Longest name of a field that a message shows as it is, in bytes.
@@ -66,7 +66,10 @@ impl<'h> Reader<'h> {
             other => {
                 self.fault(
                     object.path_of(name),
-                    format!("{} must be a string, not {}", shown(other), other.kind()),
+                    match shown_value(other) {
+                        Some(value) => format!("{value} must be a string, not {}", other.kind()),
+                        None => format!("must be a string, not {}", other.kind()),
+                    },
                 );
                 None
             }
@@ -94,7 +97,7 @@ impl<'h> Reader<'h> {
         found
     }
 
-    /// The members of a field that must map strings to strings, if it is there.
+    /// The members of a field that must map strings to strings, if it is there. No fault shows a value.
     pub(super) fn string_map(&mut self, object: &Object<'_>, name: &str) -> Vec<(String, String)> {
         let path = object.path_of(name);
         let members = match object.get(name) {
@@ -115,9 +118,10 @@ impl<'h> Reader<'h> {
                 self.fault(join(&path, key), "appears twice; keep one of them");
             }
             let Json::String(text) = value else {
+                // Tags and metadata may say what the log must not.
                 self.fault(
                     join(&path, key),
-                    format!("{} must be a string, not {}", shown(value), value.kind()),
+                    format!("must be a string, not {}", value.kind()),
                 );
                 continue;
             };

@@ -215,7 +215,10 @@ fn clip_fragment_selector(
     let range = match (object.get("TimestampRange"), object.get("Around")) {
         (Some(json), None) => timestamp_range(reader, &object, json),
         (None, Some(json)) => around(reader, &object, json),
-        (Some(_), Some(_)) => {
+        (Some(range), Some(moment)) => {
+            // What is wrong with either is told at once.
+            timestamp_range(reader, &object, range);
+            around(reader, &object, moment);
             reader.fault(
                 object.path_of("TimestampRange"),
                 "stands beside Around; give exactly one of them",
@@ -241,7 +244,7 @@ fn clip_fragment_selector(
 pub(super) fn check_length(range: &TimeRange) -> Option<String> {
     (range.duration() > MAX_RANGE).then(|| {
         format!(
-            "asks for {:.3} s; a range may be 24 hours (86,400 s) long",
+            "asks for {:.3} s; a range may be 24 hours (86,400 s) long at most",
             range.duration().as_secs_f64()
         )
     })

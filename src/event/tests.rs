@@ -169,6 +169,37 @@ fn the_fingerprint_is_that_of_the_media_and_not_of_the_place() {
 }
 
 #[test]
+fn what_tags_and_metadata_say_is_in_no_fault() {
+    for destination in [
+        r#"{"Tags": {"patient": "Amy § 4711"}}"#,
+        r#"{"Tags": {"patient": 4711}}"#,
+        r#"{"Tags": {"patient": ["4711"]}}"#,
+        r#"{"Metadata": {"patient": 4711}}"#,
+        r#"{"Metadata": {"patient": " 4711"}}"#,
+        r#"{"Metadata": {"patient": true}}"#,
+    ] {
+        let refused = parse(&minimal(&format!(r#", "Destination": {destination}"#)));
+        let fault = refused.expect_err(destination).to_string();
+        assert!(fault.contains("patient"), "{fault}");
+        for said in ["4711", "Amy", "true"] {
+            assert!(!fault.contains(said), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn both_of_two_ranges_are_told_what_is_wrong_with_them() {
+    let two = minimal("").replace(
+        r#""TimestampRange""#,
+        r#""Around": {"Timestamp": "2026-11-20T10:00:00Z", "BeforeSeconds": -3}, "TimestampRange""#,
+    );
+    let refused = parse(&two).expect_err("two ranges").to_string();
+    for part in ["stands beside Around", "BeforeSeconds", "AfterSeconds"] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+}
+
+#[test]
 fn metadata_is_counted_with_what_is_added() {
     let request = parse(&minimal("")).expect("valid");
     let id = "8f5d3c1e-0000-4000-8000-000000000000";
