@@ -243,7 +243,7 @@ fn bad_events() -> Vec<Bad> {
                 "starts with aws:",
                 "holds '{'",
                 "more than 256",
-                "Destination.Tags.n: 1 must be a string",
+                "Destination.Tags.n: must be a string, not a number",
             ],
         ),
         bad(
