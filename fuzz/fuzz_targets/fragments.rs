@@ -87,7 +87,7 @@ fn is_sound(plan: &Plan) {
         assert!(gap.start_ms < gap.end_ms, "{gap:?}");
         assert!(gap.seconds() > 0.0 && gap.start().len() + gap.end().len() < 80);
     }
-    assert!(plan.doubled_ms >= 0);
+    assert!(plan.doubled_ms() >= 0);
     for fragment in plan.fragments() {
         let _ = plan.wall_ms(fragment);
     }

@@ -106,8 +106,8 @@ impl ErrorType {
             }
             Self::NoFragments => {
                 "Check that the camera was sending, that the selector fits the range (PRODUCER_TIMESTAMP is the camera's \
-                 clock), and that the range lies inside of the stream's retention period. FRAGMENT takes none but fragments that start \
-                 in the range: COVER takes the one that runs at its start too."
+                 clock), and that the range lies inside of the stream's retention period. FRAGMENT takes none but fragments \
+                 that start in the range: COVER takes the one that runs at its start too."
             }
             Self::OutsideRetention => {
                 "Ask for a range inside of the stream's retention period; a stream with a retention of 0 keeps nothing."

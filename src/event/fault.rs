@@ -64,11 +64,17 @@ impl std::error::Error for Faults {}
 
 /// A value as a message shows it: quoted where it is text, cut where it is long.
 pub(super) fn shown(json: &Json) -> String {
-    shown_value(json).unwrap_or_else(|| json.kind().to_owned())
+    value(json).unwrap_or_else(|| json.kind().to_owned())
+}
+
+/// That a value is of another kind than `wanted`.
+pub(super) fn other_kind(json: &Json, wanted: &str) -> String {
+    let value = value(json).map_or_else(String::new, |value| value + " ");
+    format!("{value}must be {wanted}, not {}", json.kind())
 }
 
 /// As [`shown`]; nothing of what has members or no value.
-pub(super) fn shown_value(json: &Json) -> Option<String> {
+fn value(json: &Json) -> Option<String> {
     match json {
         Json::String(text) => Some(shown_text(text)),
         Json::Number(number) => Some(number.to_string()),

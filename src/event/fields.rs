@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Home;
-use super::fault::{Fault, Faults, shown_text, shown_value};
+use super::fault::{Fault, Faults, other_kind, shown_text};
 use super::json::Json;
 
 /// Longest name of a field that a message shows as it is, in bytes.
@@ -64,13 +64,7 @@ impl<'h> Reader<'h> {
         match object.get(name)? {
             Json::String(text) => Some(text),
             other => {
-                self.fault(
-                    object.path_of(name),
-                    match shown_value(other) {
-                        Some(value) => format!("{value} must be a string, not {}", other.kind()),
-                        None => format!("must be a string, not {}", other.kind()),
-                    },
-                );
+                self.fault(object.path_of(name), other_kind(other, "a string"));
                 None
             }
         }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::fault::{shown, shown_text, shown_value};
+use super::fault::{other_kind, shown, shown_text};
 use super::json::Json;
 
 /// From here on a number of seconds would lie after the year 5138; in milliseconds it is 1973.
@@ -40,10 +40,7 @@ pub(super) fn milliseconds(json: &Json) -> Result<Timestamp, String> {
 /// A length of time in seconds, not negative, or what is wrong with it.
 pub(super) fn seconds(json: &Json) -> Result<SignedDuration, String> {
     let Json::Number(number) = json else {
-        return Err(match shown_value(json) {
-            Some(value) => format!("{value} must be a number of seconds, not {}", json.kind()),
-            None => format!("must be a number of seconds, not {}", json.kind()),
-        });
+        return Err(other_kind(json, "a number of seconds"));
     };
     match decimal(&number.to_string()) {
         Some(duration) if !duration.is_negative() => Ok(duration),

@@ -139,7 +139,7 @@ impl Listed {
     /// heard until then meets other sound, make it a matter of joining.
     pub(super) fn needs_no_join(&self) -> bool {
         self.boundary != Boundary::Exact
-            && self.plan.doubled_ms == 0
+            && self.plan.doubled_ms() == 0
             && self.windows(0).len() == 1
             && self
                 .plan

@@ -1,7 +1,6 @@
 //! Where a stream's data is: one endpoint for each API.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_kinesisvideo::types::ApiName;
@@ -26,17 +25,9 @@ impl Api {
     }
 }
 
-/// An endpoint, once it is known. Who asks for it holds it: exports side by side that all need it make one
-/// call, of the five a second that a stream has, and where that fails all of them have failed.
-type Cell = Arc<Asked>;
-
-#[derive(Debug, Default)]
-struct Asked {
-    /// How many calls have failed.
-    failures: AtomicU64,
-    /// What the last call gave, if there was one.
-    known: tokio::sync::Mutex<Option<Result<String, CallError>>>,
-}
+/// What the call for an endpoint gave, once there was one. Who asks for it holds it: exports side by side that all need
+/// it make one call, of the five a second that a stream has, and where that fails all of them have failed.
+type Cell = Arc<tokio::sync::Mutex<Option<Result<String, CallError>>>>;
 
 /// The endpoints of the streams that were asked for lately.
 #[derive(Debug, Default)]
@@ -67,15 +58,9 @@ impl Endpoints {
 impl Kvs {
     pub(super) async fn data_endpoint(&self, stream: &Stream, api: Api) -> Result<String, FetchError> {
         let cell = self.endpoints.cell(stream, api);
-        let failures = cell.failures.load(Ordering::SeqCst);
-        let mut known = cell.known.lock().await;
-        match &*known {
-            Some(Ok(endpoint)) => return Ok(endpoint.clone()),
-            // Of a call that was waited for.
-            Some(Err(error)) if cell.failures.load(Ordering::SeqCst) > failures => {
-                return Err(FetchError::Call(error.clone()));
-            }
-            _ => {}
+        let mut known = cell.lock().await;
+        if let Some(known) = &*known {
+            return known.clone().map_err(FetchError::Call);
         }
         let (name, arn) = name_or_arn(stream);
         let output = self
@@ -90,8 +75,9 @@ impl Kvs {
         let output = match output {
             Ok(output) => output,
             Err(error) => {
-                cell.failures.fetch_add(1, Ordering::SeqCst);
+                // For those who wait for this call; whoever comes later makes one of its own.
                 *known = Some(Err(error.clone()));
+                self.endpoints.forget(stream, api);
                 return Err(FetchError::Call(error));
             }
         };

@@ -19,6 +19,21 @@ pub(super) fn picture(delta: u32, sync: bool) -> Sample {
     }
 }
 
+/// So many pictures at 25 a second in closed groups of eight, with times in milliseconds and `moov` in front.
+pub(super) fn clip(name: u8, pictures: usize, sound: Option<Sound>) -> Clip {
+    Clip {
+        name,
+        timescale: 1000,
+        video: (0..pictures).map(|number| picture(40, number % 8 == 0)).collect(),
+        sound,
+        chunk: 4,
+        moov_first: true,
+        wide: false,
+        padding: 0,
+        every_sync: false,
+    }
+}
+
 /// Sound of a clip.
 #[derive(Debug, Clone)]
 pub(super) struct Sound {

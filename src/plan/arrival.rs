@@ -6,6 +6,7 @@
 //! documented which, and both are recognised.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::Planned;
 
@@ -139,20 +140,10 @@ pub fn compare(window: &[Planned], seen: &Seen<'_>) -> Result<Arrival, Strange> 
     for (number, next) in window.iter().enumerate().skip(1) {
         let since = |other: &Planned| micros(next.producer_ms.saturating_sub(other.producer_ms));
         let expected = at_us.saturating_add(since(fragment));
-        let place = place(seen, at_us, fragment, [expected, since(first)]);
-        // Where nothing is missing, the list may say less of a fragment's length than its pictures do.
-        let place = place.or_else(|| {
-            next.continues
-                .then(|| nearest(seen, expected))
-                .flatten()
-                .filter(|sync| behind(sync, at_us, fragment))
-        });
+        let listed = at_us.saturating_add(micros(fragment.length_ms));
+        let place = place(seen, at_us..listed, [expected, since(first)], next.continues);
         let Some(sync) = place else {
-            if seen.last_us
-                > at_us
-                    .saturating_add(micros(fragment.length_ms))
-                    .saturating_add(slack(seen))
-            {
+            if seen.last_us > listed.saturating_add(slack(seen)) {
                 return Err(Strange::NotFound {
                     fragment: number,
                     expected_ms: expected / 1000,
@@ -210,35 +201,34 @@ fn nearest(seen: &Seen<'_>, expected: i64) -> Option<Sync> {
         .filter(|sync| sync.sample > 0 && sync.at_us.abs_diff(expected) <= TOLERANCE_US.unsigned_abs())
 }
 
-/// Where the fragment begins that comes after `fragment`, which begins at `at_us`: at one of the times at which it is
-/// `expected`, if the picture before it stands until then, or else where the pictures of `fragment` end.
+/// Where the fragment begins that comes after the one that is listed `before` it: at one of the times at which it is
+/// `expected`, if the picture before it stands until then, or else where the pictures before it end.
 ///
-/// Pictures that overlap, and those of a gap that was closed up, stand behind those of `fragment`; at the time at which
+/// Pictures that overlap, and those of a gap that was closed up, stand behind those before them; at the time at which
 /// they are expected there may be any key frame of either.
-fn place(seen: &Seen<'_>, at_us: i64, fragment: &Planned, expected: [i64; 2]) -> Option<Sync> {
-    let listed = at_us.saturating_add(micros(fragment.length_ms));
+fn place(seen: &Seen<'_>, before: Range<i64>, expected: [i64; 2], continues: bool) -> Option<Sync> {
+    let Range { start, end: listed } = before;
     let closed = listed.saturating_add(seen.usual_us);
+    // Where all pictures before it may be over.
+    let is_behind = |sync: &Sync| sync.at_us > start && sync.at_us.saturating_add(TOLERANCE_US) >= listed;
+    let near = |time: i64| nearest(seen, time).filter(is_behind);
     let stretched = |expected: i64| {
         let missing = expected.saturating_sub(listed);
-        nearest(seen, expected).filter(|sync| sync.before_us.saturating_mul(2) > missing)
+        near(expected).filter(|sync| sync.before_us.saturating_mul(2) > missing)
     };
-    let is_behind = |sync: &Sync| behind(sync, at_us, fragment);
-    // Where it is listed up to a frame of sound, its pictures end before that.
+    // Where it is listed up to a frame of sound, the pictures end before that.
     let early = || {
         let next = seen.sync_samples.iter().find(|sync| is_behind(sync));
         next.copied().filter(|sync| sync.at_us < closed)
     };
+    // Where nothing is missing, the list may say less of a length than the pictures do.
+    let late = || near(expected[0]).filter(|_| continues);
     expected
         .into_iter()
-        .find_map(|expected| stretched(expected).filter(is_behind))
-        .or_else(|| nearest(seen, closed).filter(is_behind))
+        .find_map(stretched)
+        .or_else(|| near(closed))
         .or_else(early)
-}
-
-/// Whether a key frame stands where all pictures of `fragment`, which begins at `at_us`, may be over.
-fn behind(sync: &Sync, at_us: i64, fragment: &Planned) -> bool {
-    let listed = at_us.saturating_add(micros(fragment.length_ms));
-    sync.at_us > at_us && sync.at_us.saturating_add(TOLERANCE_US) >= listed
+        .or_else(late)
 }
 
 fn micros(milliseconds: i64) -> i64 {

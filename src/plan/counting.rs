@@ -118,6 +118,6 @@ fn runs_at(
             // By the server's clock it is the time of arrival that has to be near.
             start.saturating_sub(at) <= MAX_FRAGMENT_SECONDS.saturating_mul(1000)
         }
-        _ => at.saturating_add(measure.length(running)) > start,
+        _ => at.saturating_add(measure.length(running.length_ms)) > start,
     }
 }

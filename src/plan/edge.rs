@@ -78,7 +78,9 @@ impl Edge {
         // When a fragment came does not tell how long it plays: by the server's clock only what came after
         // the end shows that the end is past.
         let shows_the_end = |fragment: &Fragment| {
-            let ends = fragment.producer_ms.saturating_add(measure.length(fragment));
+            let ends = fragment
+                .producer_ms
+                .saturating_add(measure.length(fragment.length_ms));
             measure.is_gap(ends.saturating_sub(end_ms))
         };
         if by_producer && before.iter().any(shows_the_end) {

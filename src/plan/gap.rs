@@ -153,9 +153,9 @@ impl Measure {
         milliseconds > self.tolerance_ms
     }
 
-    /// How long a fragment plays, its last frame included.
-    pub(super) fn length(&self, fragment: &Fragment) -> i64 {
-        fragment.length_ms.saturating_add(self.frame_ms)
+    /// How long a fragment plays that is listed with a length, its last frame included.
+    pub(super) fn length(&self, listed_ms: i64) -> i64 {
+        listed_ms.saturating_add(self.frame_ms)
     }
 }
 

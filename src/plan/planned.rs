@@ -19,8 +19,6 @@ pub struct Plan {
     pub resent: usize,
     /// Fragments that are left out because older ones show most of their time.
     pub overlapping: usize,
-    /// Milliseconds that fragments of the plan show twice, because they overlap by less than half.
-    pub doubled_ms: i64,
     range: (i64, i64),
     selector: FragmentSelectorType,
     /// Whether playback is cut to the range.
@@ -122,11 +120,10 @@ impl Plan {
             });
         }
         measure.mark(&mut fragments);
-        let mut plan = Self {
+        Self {
             gaps: gaps(&fragments, (start, end), &measure),
             skew_ms: middle(fragments.iter().map(|fragment| fragment.skew_ms)),
             windows: Windows::new(entries),
-            doubled_ms: 0,
             is_cut: boundary == Boundary::Exact,
             fragments,
             resent: left_out.resent.len(),
@@ -134,9 +131,7 @@ impl Plan {
             range: (start, end),
             selector,
             measure,
-        };
-        plan.doubled_ms = plan.doubled();
-        plan
+        }
     }
 
     /// Learns from the first answer how long a frame lasts, which the list does not say, and with it
@@ -145,7 +140,6 @@ impl Plan {
         self.measure = Measure::of_frame(frame_ms);
         self.measure.mark(&mut self.fragments);
         self.gaps = gaps(&self.fragments, self.range, &self.measure);
-        self.doubled_ms = self.doubled();
     }
 
     /// The fragments that belong to the clip, in the order in which they play.
@@ -208,12 +202,14 @@ impl Plan {
     }
 
     fn ends_ms(&self, fragment: &Planned) -> i64 {
-        let length = fragment.length_ms.saturating_add(self.measure.frame_ms);
-        self.wall_ms(fragment).saturating_add(length)
+        self.wall_ms(fragment)
+            .saturating_add(self.measure.length(fragment.length_ms))
     }
 
-    /// Milliseconds that fragments show again. Playback that is cut to the range ends in the first that lasts so long.
-    fn doubled(&self) -> i64 {
+    /// Milliseconds that fragments of the plan show twice, because they overlap by less than half. Playback that is cut to
+    /// the range ends in the first that lasts so long.
+    #[must_use]
+    pub fn doubled_ms(&self) -> i64 {
         let (_, end) = self.range;
         let (mut doubled, mut furthest) = (0i64, i64::MIN);
         for fragment in &self.fragments {
@@ -252,8 +248,9 @@ impl Plan {
 fn gaps(fragments: &[Planned], (start, end): (i64, i64), measure: &Measure) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let listed_end = |fragment: &Planned| {
-        let length = fragment.length_ms.saturating_add(measure.frame_ms);
-        fragment.start_ms.saturating_add(length)
+        fragment
+            .start_ms
+            .saturating_add(measure.length(fragment.length_ms))
     };
     let Some(first) = fragments.first() else {
         return Gap::new(Where::Head, start, end).into_iter().collect();

@@ -2,8 +2,8 @@
 //!
 //! After a reconnect a producer rewinds and sends again what it is not sure to have delivered. Of
 //! fragments with equal producer timestamps `GetClip` gives the one that was ingested first. Source:
-//! API reference, `ClipFragmentSelector`. A younger one cannot be had, whatever becomes of that. What it does with fragments that overlap without being
-//! equal is not documented; here the older one counts too, and the younger is left out if it has
+//! API reference, `ClipFragmentSelector`. A younger one cannot be had, whatever becomes of that. What it does with
+//! fragments that overlap without being equal is not documented; here the older one counts too, and the younger is left out if it has
 //! less than half of its time to itself. Of n fragments, however they overlap, that takes a time of n log n: a camera, or
 //! whoever speaks for one, says when its fragments were and how long.
 

@@ -123,7 +123,7 @@ impl Account {
                 fragments_resent: plan.resent,
                 fragments_overlapping: plan.overlapping,
                 fragments_not_shown: not_shown,
-                doubled_seconds: plan.doubled_ms as f64 / 1000.0,
+                doubled_seconds: plan.doubled_ms() as f64 / 1000.0,
                 skew_seconds: plan.skew_ms().unwrap_or(0) as f64 / 1000.0,
             }),
         }

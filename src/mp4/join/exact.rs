@@ -44,8 +44,13 @@ impl Clock<'_> {
             .rev()
             .find(|index| self.starts[*index] <= at)
             .unwrap_or(first);
-        let since = i128::from(at - self.starts[index]) * 1000;
-        let since = i64::try_from(since.div_euclid(i128::from(self.timescale))).unwrap_or(0);
+        self.moment_ms(index, at)
+    }
+
+    /// Wall-clock time of a composition time in the fragment `index`, in milliseconds, rounded down.
+    fn moment_ms(&self, index: usize, at: i64) -> i64 {
+        let since = (i128::from(at) - i128::from(self.starts[index])) * 1000;
+        let since = i64::try_from(since.div_euclid(i128::from(self.timescale))).unwrap_or(i64::MAX);
         self.fragments[index].wall_ms.saturating_add(since)
     }
 
@@ -59,9 +64,7 @@ impl Clock<'_> {
             Some(next) if index + 1 < segment.fragments.end => *next,
             _ => segment.end,
         };
-        let lasts = (i128::from(end) - i128::from(self.starts[index])) * 1000;
-        let lasts = i64::try_from(lasts.div_euclid(i128::from(self.timescale))).unwrap_or(i64::MAX);
-        Some(self.fragments[index].wall_ms.saturating_add(lasts))
+        Some(self.moment_ms(index, end))
     }
 
     /// The fragment in which the range begins. Of those that begin no later the last need not be the one that lasts

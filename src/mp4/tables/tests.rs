@@ -2,7 +2,7 @@
 
 use super::read::MAX_SOUNDS;
 use super::*;
-use crate::mp4::test_clip::{Clip, Sound, avc1, be32, boxed, picture, sound_entry};
+use crate::mp4::test_clip::{Clip, Sound, avc1, be32, boxed, clip, picture, sound_entry};
 use crate::mp4::{Mp4Error, Scanner};
 
 /// The parts of a `moov` with one video track; tests exchange them.
@@ -326,24 +326,15 @@ fn no_twenty_bytes_of_sound_fill_the_memory() {
 
 /// Whether sound of these durations, in milliseconds, pauses.
 fn pauses(durations: &[u32]) -> bool {
-    let clip = Clip {
-        name: 1,
+    let sound = Sound {
+        codec: *b"alaw",
+        rate: 8000,
         timescale: 1000,
-        video: (0..4).map(|number| picture(40, number == 0)).collect(),
-        sound: Some(Sound {
-            codec: *b"alaw",
-            rate: 8000,
-            timescale: 1000,
-            samples: durations.iter().map(|delta| (*delta, 160)).collect(),
-            empty_ms: 0,
-            media_time: 0,
-        }),
-        chunk: 4,
-        moov_first: true,
-        wide: false,
-        padding: 0,
-        every_sync: false,
+        samples: durations.iter().map(|delta| (*delta, 160)).collect(),
+        empty_ms: 0,
+        media_time: 0,
     };
+    let clip = clip(1, 4, Some(sound));
     let mut scanner = Scanner::new();
     scanner.push(&clip.file()).expect("an MP4");
     scanner.tables().expect("a moov").expect("tables").sound_pauses()

@@ -227,7 +227,7 @@ fn what_plays_twice_is_counted() {
     let mut fragments = camera(0, 2);
     fragments.push(sent(3500, 90_000));
     let plan = Plan::new(fragments, ProducerTimestamp, &range(0, 6000), Boundary::Cover);
-    assert_eq!((starts(&plan).len(), plan.doubled_ms), (3, 500));
+    assert_eq!((starts(&plan).len(), plan.doubled_ms()), (3, 500));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn an_exact_range_that_ends_in_two_fragments_plays_nothing_twice() {
             Boundary::Exact,
         );
         plan.learn_frame(40);
-        assert_eq!((starts(&plan).len(), plan.doubled_ms), (3, doubled), "{end}");
+        assert_eq!((starts(&plan).len(), plan.doubled_ms()), (3, doubled), "{end}");
     }
 }
 
@@ -310,7 +310,7 @@ fn no_gap_is_where_a_longer_fragment_shows_the_time() {
     assert_eq!(gaps(&plan), []);
     assert!(plan.fragments()[1..].iter().all(|fragment| fragment.continues));
     // From 4.100 to 5.000, and all of the short one.
-    assert_eq!(plan.doubled_ms, 900 + 80);
+    assert_eq!(plan.doubled_ms(), 900 + 80);
 }
 
 /// The clip begins a moment after the short one, or in it, which what was sent again shows too.

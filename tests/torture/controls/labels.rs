@@ -36,15 +36,20 @@ fn refusal(status: u16, code: &str) -> Fault {
     }
 }
 
-/// What is said of a label by itself, and of one after a fault that explains it.
-fn only_after(stage: &Stage, label: &str, cause: Played, other: Played) {
-    let world = World {
+/// A request of which nothing is there yet and all has been filmed.
+fn calm(stage: &Stage) -> World<'_> {
+    World {
         kvs: stage.worker.kvs(false),
         ask: &stage.ask,
         made: false,
         live: false,
         message: "",
-    };
+    }
+}
+
+/// What is said of a label by itself, and of one after a fault that explains it.
+fn only_after(stage: &Stage, label: &str, cause: Played, other: Played) {
+    let world = calm(stage);
     for played in [&[][..], &[other]] {
         let why = explained(label, &world, &met(played, 30)).expect_err(label);
         assert!(why.contains(&format!("nothing explains {label}")), "{why}");
@@ -150,13 +155,7 @@ async fn a_label_about_what_there_is_has_to_be_true() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_is_known_explains_its_own_label_alone() {
     let stage = Stage::of("front-door", 20).await;
-    let world = World {
-        kvs: stage.worker.kvs(false),
-        ask: &stage.ask,
-        made: false,
-        live: false,
-        message: "",
-    };
+    let world = calm(&stage);
     let denied = [fault(Service::S3, "PutObject", refusal(403, "AccessDenied"))];
     let slowed = [fault(Service::S3, "PutObject", refusal(503, "SlowDown"))];
     let throttled = [fault(

@@ -27,21 +27,21 @@ fn overlapping(tables: &ClipTables) -> Vec<FragmentStart> {
     starts
 }
 
+/// One answer with both fragments, joined and cut to a range.
+fn joined(source: &Clip, exact: Option<Range<i64>>) -> File {
+    let file = source.file();
+    let (mut joiner, mut payload) = (Joiner::new(exact), Vec::new());
+    let starts = overlapping(&read(&file));
+    add(&mut joiner, &file, &starts, &mut payload, &[usize::MAX]);
+    finish(joiner, &payload)
+}
+
 #[test]
 fn sound_is_steady_and_in_time_on_either_side() {
     for before in (1..=64).step_by(3) {
         for after in (0..64).step_by(3) {
             let source = with_sound(before, after);
-            let file = source.file();
-            let (mut joiner, mut payload) = (Joiner::new(None), Vec::new());
-            add(
-                &mut joiner,
-                &file,
-                &overlapping(&read(&file)),
-                &mut payload,
-                &[usize::MAX],
-            );
-            let file = finish(joiner, &payload);
+            let file = joined(&source, None);
             let case = format!("{before} ms before, {after} ms after: {:?}", file.report);
             assert_eq!((file.report.seams, file.report.gaps_closed), (1, 0), "{case}");
             assert_eq!(file.report.audio_stretched_ms, 0, "{case}");
@@ -87,18 +87,10 @@ fn sound_is_steady_and_in_time_on_either_side() {
 
 /// A clip that is cut to the range, in one answer or with a second one that begins with the second fragment.
 fn cut(range: Range<i64>, answers: usize) -> File {
-    let (mut joiner, mut payload) = (Joiner::new(Some(range)), Vec::new());
     if answers == 1 {
-        let file = with_sound(10, 10).file();
-        add(
-            &mut joiner,
-            &file,
-            &overlapping(&read(&file)),
-            &mut payload,
-            &[usize::MAX],
-        );
-        return finish(joiner, &payload);
+        return joined(&with_sound(10, 10), Some(range));
     }
+    let (mut joiner, mut payload) = (Joiner::new(Some(range)), Vec::new());
     for (name, pictures, wall_ms) in [(1, PICTURES[0], 0), (2, PICTURES[1], 200)] {
         let file = clip(name, pictures, aac(5)).file();
         let mut starts = fragments(&read(&file), wall_ms, name > 1);
@@ -157,11 +149,7 @@ fn g711_is_cut_to_the_byte() {
                 empty_ms: 20 - before,
                 media_time: 0,
             });
-            let file = source.file();
-            let (mut joiner, mut payload) = (Joiner::new(None), Vec::new());
-            let starts = overlapping(&read(&file));
-            add(&mut joiner, &file, &starts, &mut payload, &[usize::MAX]);
-            let file = finish(joiner, &payload);
+            let file = joined(&source, None);
             let case = format!("{before} ms before, {after} ms after: {:?}", file.report);
             let room = u64::from(before + after).saturating_sub(20) * 8;
             let surplus = u64::from(20u32.saturating_sub(before + after)) * 8;

@@ -1,7 +1,8 @@
 //! The rules, one by one.
 
 use super::*;
-use crate::mp4::test_clip::{Sample, Sound, picture};
+pub(super) use crate::mp4::test_clip::clip;
+use crate::mp4::test_clip::{Sample, Sound};
 use crate::mp4::{Difference, Mp4Error};
 
 pub(super) fn aac(frames: usize) -> Option<Sound> {
@@ -13,20 +14,6 @@ pub(super) fn aac(frames: usize) -> Option<Sound> {
         empty_ms: 0,
         media_time: 0,
     })
-}
-
-pub(super) fn clip(name: u8, pictures: usize, sound: Option<Sound>) -> Clip {
-    Clip {
-        name,
-        timescale: 1000,
-        video: (0..pictures).map(|number| picture(40, number % 8 == 0)).collect(),
-        sound,
-        chunk: 4,
-        moov_first: true,
-        wide: false,
-        padding: 0,
-        every_sync: false,
-    }
 }
 
 /// Sixteen pictures and 10 frames of sound, then a gap of 5 s and as much again: closed up, or the last samples stretched over it.

@@ -357,25 +357,19 @@ proptest! {
 #[test]
 fn the_error_does_not_add_up_over_hundreds_of_seams() {
     for frames in [14, 15, 16, 17, 18] {
-        let clip = |name| Clip {
-            name,
-            timescale: 1000,
-            video: pictures(1, 12, 40, false, &[0]),
-            sound: Some(Sound {
-                codec: *b"mp4a",
-                rate: 16_000,
-                timescale: 16_000,
-                samples: vec![(1024, 9); frames],
-                empty_ms: 0,
-                media_time: 0,
-            }),
-            chunk: 4,
-            moov_first: true,
-            wide: false,
-            padding: 0,
-            every_sync: false,
+        let sound = Sound {
+            codec: *b"mp4a",
+            rate: 16_000,
+            timescale: 16_000,
+            samples: vec![(1024, 9); frames],
+            empty_ms: 0,
+            media_time: 0,
         };
-        let clips: Vec<Clip> = (1..=250).map(clip).collect();
+        let one = |name| Clip {
+            video: pictures(1, 12, 40, false, &[0]),
+            ..rules::clip(name, 12, Some(sound.clone()))
+        };
+        let clips: Vec<Clip> = (1..=250).map(one).collect();
         check(&join(&clips), &clips).expect("in time");
     }
 }
